@@ -1,0 +1,105 @@
+"""The command `nerdistill`: its groups, loaded when they are called, and the one error boundary."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, cast
+
+import click
+
+from nerdistill import __version__, offline
+from nerdistill.errors import NerdistillError
+
+COMMANDS: dict[str, str] = {
+    "annotate": "Let a language model label text, and compare such labels.",
+    "corpus": "Look at, convert, split and audit corpora.",
+    "evaluate": "Score a model on a labelled corpus.",
+    "predict": "Label text with a trained model.",
+    "study": "Run a three-phase study, see where it stands, write its report.",
+    "train": "Train one student on original and distilled data.",
+}
+"""Each command lives in nerdistill/cli/NAME.py as `command`; its help stands here, unimported."""
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when called: `--help` stays instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Every command's name."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the one that was called."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"nerdistill.cli.{cmd_name}")
+        return cast("click.Command", module.command)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nerdistill")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(debug: bool) -> None:  # noqa: ARG001 - `main` reads it where errors end
+    """Distil a language model's entity labels into a small BERT, offline.
+
+    \b
+    Start here:
+      nerdistill study run offline_assets/studies/demo.toml
+      nerdistill study report offline_assets/studies/demo.toml
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    0 success, 1 failure at run time, 2 wrong usage or input, 130 on Ctrl-C.
+    """
+    offline.enforce()
+    words = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_run(words))
+
+
+def _run(words: list[str]) -> int:
+    debug = "--debug" in words
+    try:
+        result: Any = command.main(args=words, prog_name="nerdistill", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("nerdistill: interrupted", err=True)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        click.echo("nerdistill: interrupted", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except NerdistillError as error:
+        if debug:
+            raise
+        click.echo(f"nerdistill: {error}", err=True)
+        return error.exit_code
+    except OSError as error:
+        if debug or (error.filename is None and error.errno is None):
+            raise
+        click.echo(f"nerdistill: {_system_error(error)}", err=True)
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _system_error(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{place}{error.strerror or error}. Free space, mend the permissions or name another "
+        "place, then run the same command again: what was finished is kept."
+    )

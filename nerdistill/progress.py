@@ -1,0 +1,279 @@
+"""Progress for people and for machines: a live board, plain lines, or JSON lines.
+
+Library code takes a `Progress`, opens a task and advances it; what is shown is decided once, by
+the command line. All of it goes to standard error, so that results on standard output stay clean.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+    from typing import TextIO
+
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+Mode = Literal["auto", "live", "plain", "json", "none"]
+Fact = str | float | int
+"""What is shown beside a task: `loss=0.31`, `failures=2`."""
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Task(Protocol):
+    """One piece of long work."""
+
+    def advance(self, count: int = 1, **facts: Fact) -> None:
+        """Tell that `count` more units are done, and what is newly known."""
+
+
+class Progress(Protocol):
+    """Where long work reports."""
+
+    def task(self, title: str, *, total: int | None, unit: str) -> AbstractContextManager[Task]:
+        """Open a task of `total` units; it closes with the `with` block. Tasks nest."""
+
+    def say(self, text: str) -> None:
+        """Tell one thing that happened, as a line that stays."""
+
+
+class _Clock:
+    """Counts and times one task."""
+
+    def __init__(self, title: str, total: int | None, unit: str) -> None:
+        self.title, self.total, self.unit = title, total, unit
+        self.done = 0
+        self.facts: dict[str, Fact] = {}
+        self.started = self.told = time.monotonic()
+
+    def add(self, count: int, facts: dict[str, Fact]) -> None:
+        self.done += count
+        self.facts.update(facts)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def rate(self) -> float:
+        return self.done / max(self.seconds, 1e-9)
+
+    @property
+    def seconds_left(self) -> float | None:
+        return None if not self.total or not self.done else (self.total - self.done) / self.rate
+
+
+def _fact(name: str, value: Fact) -> str:
+    return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Silent:
+    """Shows nothing."""
+
+    @contextmanager
+    def task(self, title: str, *, total: int | None, unit: str) -> Iterator[Task]:
+        """Open a task that nobody sees."""
+        yield _Counted(_Clock(title, total, unit))
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+
+class _Counted:
+    def __init__(self, clock: _Clock) -> None:
+        self._clock = clock
+
+    def advance(self, count: int = 1, **facts: Fact) -> None:
+        self._clock.add(count, facts)
+
+
+class PlainLines:
+    """A line every few seconds, for a log file or a pipe."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @contextmanager
+    def task(self, title: str, *, total: int | None, unit: str) -> Iterator[Task]:
+        """Open a task that prints while it runs, and when it has ended."""
+        clock = _Clock(title, total, unit)
+        yield _PlainTask(clock, self)
+        self.line(clock, ended=True)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=self._stream, flush=True)
+
+    def line(self, clock: _Clock, *, ended: bool = False) -> None:
+        """Print where a task stands."""
+        clock.told = time.monotonic()
+        count = f"{clock.done}/{clock.total}" if clock.total else f"{clock.done}"
+        parts = [f"{clock.title}: {count} {clock.unit}", f"{clock.rate:.3g}/s"]
+        left = clock.seconds_left
+        if ended:
+            parts.append(f"took {_duration(clock.seconds)}")
+        elif left is not None:
+            parts.append(f"{_duration(left)} left")
+        self.say(" · ".join([*parts, *(_fact(*item) for item in clock.facts.items())]))
+
+
+class _PlainTask:
+    def __init__(self, clock: _Clock, lines: PlainLines) -> None:
+        self._clock, self._lines = clock, lines
+
+    def advance(self, count: int = 1, **facts: Fact) -> None:
+        self._clock.add(count, facts)
+        if time.monotonic() - self._clock.told >= SECONDS_BETWEEN_LINES:
+            self._lines.line(self._clock)
+
+
+class JsonLines:
+    """One JSON object a line, for another program."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @contextmanager
+    def task(self, title: str, *, total: int | None, unit: str) -> Iterator[Task]:
+        """Open a task that writes `start`, `progress` and `end` objects."""
+        clock = _Clock(title, total, unit)
+        self.write("start", clock)
+        yield _JsonTask(clock, self)
+        self.write("end", clock)
+
+    def say(self, text: str) -> None:
+        """Write a `message` object."""
+        self._emit({"event": "message", "text": text})
+
+    def write(self, event: str, clock: _Clock) -> None:
+        """Write where a task stands."""
+        clock.told = time.monotonic()
+        self._emit(
+            {
+                "event": event,
+                "task": clock.title,
+                "done": clock.done,
+                "total": clock.total,
+                "unit": clock.unit,
+                "seconds": round(clock.seconds, 3),
+                "facts": clock.facts,
+            }
+        )
+
+    def _emit(self, value: dict[str, object]) -> None:
+        print(json.dumps(value, ensure_ascii=False), file=self._stream, flush=True)
+
+
+class _JsonTask:
+    def __init__(self, clock: _Clock, lines: JsonLines) -> None:
+        self._clock, self._lines = clock, lines
+
+    def advance(self, count: int = 1, **facts: Fact) -> None:
+        self._clock.add(count, facts)
+        if time.monotonic() - self._clock.told >= SECONDS_BETWEEN_LINES:
+            self._lines.write("progress", self._clock)
+
+
+class LiveBoard:
+    """A board at the foot of the terminal: a bar a task, its rate, time left and facts."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as Board
+
+        self._board: RichProgress = Board(
+            TextColumn("[bold]{task.description}", markup=True),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("left", style="dim"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[facts]}", markup=False, style="cyan"),
+            console=Console(stderr=True),
+            transient=True,
+            refresh_per_second=4,
+        )
+
+    def __enter__(self) -> Self:
+        self._board.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._board.stop()
+
+    @contextmanager
+    def task(self, title: str, *, total: int | None, unit: str) -> Iterator[Task]:
+        """Show a task on the board until it closes."""
+        from rich.markup import escape
+
+        clock = _Clock(title, total, unit)
+        row = self._board.add_task(escape(title), total=total, rate=unit, facts="")
+        try:
+            yield _LiveTask(clock, self._board, row)
+        finally:
+            self._board.remove_task(row)
+
+    def say(self, text: str) -> None:
+        """Print a line above the board."""
+        self._board.console.print(text, markup=False, highlight=False)
+
+
+class _LiveTask:
+    def __init__(self, clock: _Clock, board: RichProgress, row: TaskID) -> None:
+        self._clock, self._board, self._row = clock, board, row
+
+    def advance(self, count: int = 1, **facts: Fact) -> None:
+        self._clock.add(count, facts)
+        self._board.update(
+            self._row,
+            advance=count,
+            rate=f"{self._clock.rate:.3g} {self._clock.unit}/s",
+            facts=" · ".join(_fact(*item) for item in self._clock.facts.items()),
+        )
+
+
+@contextmanager
+def open_progress(mode: Mode) -> Iterator[Progress]:
+    """The progress that suits where standard error goes.
+
+    Args:
+        mode: `auto` is `live` on a terminal and `plain` elsewhere.
+    """
+    if mode == "auto":
+        mode = "live" if sys.stderr.isatty() else "plain"
+    if mode == "live":
+        with LiveBoard() as board:
+            yield board
+    elif mode == "plain":
+        yield PlainLines(sys.stderr)
+    elif mode == "json":
+        yield JsonLines(sys.stderr)
+    else:
+        yield Silent()
