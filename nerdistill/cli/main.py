@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nerdistill")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(debug: bool) -> None:  # noqa: ARG001 - `main` reads it where errors end
+def command(debug: bool) -> None:
     """Distil a language model's entity labels into a small BERT, offline.
 
     \b
