@@ -1,0 +1,87 @@
+"""Predict tags with a trained tagger, sentences batched by length."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+
+from nerdistill.labels import split_tag
+from nerdistill.types import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nerdistill.progress import Task
+    from nerdistill.student.encode import Window
+    from nerdistill.student.tagger import Tagger
+    from nerdistill.types import Sentence
+
+BATCH_PIECES = 4096
+"""Padded word pieces that go through the model at once."""
+
+
+def predict_tags(
+    tagger: Tagger, sentences: Sequence[Sentence], *, task: Task, windows: bool = True
+) -> list[list[str]]:
+    """The most probable IOB2 tag of every word, sentences in the order given.
+
+    Args:
+        tagger: left in evaluation mode.
+        sentences: to label.
+        task: advanced by one a window.
+        windows: False cuts long sentences off as plain truncation does; words behind the cut are
+            then predicted as O.
+    """
+    coded = tagger.encoder.encode([s.tokens for s in sentences], windows=windows)
+    tags = [["O"] * len(sentence.tokens) for sentence in sentences]
+    items = [(window, number) for number, found in enumerate(coded) for window in found]
+    items.sort(key=lambda item: len(item[0].pieces))
+    cuts = [0]
+    for i, (window, _) in enumerate(items):
+        if len(window.pieces) * (i + 1 - cuts[-1]) > BATCH_PIECES and i > cuts[-1]:
+            cuts.append(i)
+    model = tagger.model
+    model.train(mode=False)
+    with torch.inference_mode():
+        for start, end in pairwise((*cuts, len(items))):
+            batch = items[start:end]
+            classes = _classes(tagger, model, [window for window, _ in batch])
+            for (window, number), row in zip(batch, classes, strict=True):
+                for word, head in enumerate(window.heads, start=window.first_word):
+                    tags[number][word] = tagger.tags[row[head]]
+            task.advance(len(batch))
+    return tags
+
+
+def _classes(tagger: Tagger, model: torch.nn.Module, windows: Sequence[Window]) -> list[list[int]]:
+    """The best class at every position; `[window][position]`."""
+    longest = max(len(window.pieces) for window in windows)
+    pad = tagger.tokenizer.pad_token_id
+    pieces = torch.full((len(windows), longest), pad if isinstance(pad, int) else 0)
+    mask = torch.zeros_like(pieces)
+    for row, window in enumerate(windows):
+        pieces[row, : len(window.pieces)] = torch.tensor(window.pieces)
+        mask[row, : len(window.pieces)] = 1
+    device = tagger.device
+    logits = model(input_ids=pieces.to(device), attention_mask=mask.to(device)).logits
+    best: list[list[int]] = logits.argmax(-1).tolist()
+    return best
+
+
+def tags_to_entities(tags: Sequence[str]) -> tuple[Span, ...]:
+    """The entities of predicted IOB2 tags; an `I-` that no `B-` opens is none (as strict scoring).
+
+    Unlike `labels.tags_to_spans` this never refuses: a model may break the scheme.
+    """
+    spans: list[Span] = []
+    start, label = 0, ""
+    for position, tag in enumerate((*tags, "O")):
+        prefix, kind = split_tag(tag)
+        if label and not (prefix == "I" and kind == label):
+            spans.append(Span(start, position, label))
+            label = ""
+        if prefix == "B":
+            start, label = position, kind
+    return tuple(spans)

@@ -1,0 +1,237 @@
+"""A study's TOML file as checked values."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+
+from nerdistill import assets
+from nerdistill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=60)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Keep(Section):
+    """Which sentences of a corpus file to keep, by running number from 0."""
+
+    file: str
+    """A JSONL file, below `data.root`, that names the numbers."""
+    field: str
+    """The key of each of its records that holds a number."""
+
+
+class CorpusFile(Section):
+    """One corpus: a file, or a part of it."""
+
+    path: str
+    """The file, below `data.root`."""
+    format: Literal["conll", "jsonl", "text"] | None = None
+    """Of the file; guessed from its name where absent."""
+    tag_column: int = -1
+    """CoNLL columns: which one holds the tag, from 0, or from the end."""
+    first: int = 0
+    """The running number, from 0, of the first sentence to keep."""
+    keep: Keep | None = None
+    """Keep only the sentences that another file names."""
+
+
+class Data(Section):
+    """Where the files lie."""
+
+    root: str = "."
+    """A folder: absolute, or below the current folder, or below nerdistill's home."""
+
+
+class Teacher(Section):
+    """The annotator, and what it labels."""
+
+    annotator: str = "replay"
+    """The backend: replay or simulated."""
+    model: Name = "teacher"
+    """Its model's name, for prompts' keys and for tables."""
+    corpora: Annotated[list[Name], Field(min_length=1)]
+    """The corpora to label. With two or more, distilled data are tried apart and together."""
+    prompt: str = "standard"
+    """A prompt template that ships with nerdistill, or a file."""
+    replies: list[str] = []
+    """replay: files of recorded replies, below `data.root`."""
+    error_scale: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """simulated: how much worse than the measured error model; 0 makes no errors."""
+    seed: int = 0
+    """simulated: of the errors."""
+    ceiling: bool = False
+    """Also train on gold labels of the sentences that have both, as a ceiling."""
+
+
+class Original(Section):
+    """The human-labelled data."""
+
+    corpus: Name
+    """Where sentences are drawn from."""
+    budgets: Annotated[list[PositiveInt], Field(min_length=1)]
+    """How many sentences, drawn as whole documents; smaller draws are part of larger ones."""
+    subset_seeds: Annotated[list[int], Field(min_length=1)] = [1]
+    """Each draws its own sample."""
+    apart_from: list[Name] = []
+    """Corpora with which the sample shares no document and no sentence; teachers' always count."""
+
+
+class Validation(Section):
+    """The human-labelled data that choose the winner."""
+
+    corpus: Name
+    """For labels = "full"."""
+    labels: Literal["full", "capped"] = "full"
+    """`full`: this corpus; `capped`: at most a fifth of the original sample, taken out of it."""
+
+
+class Heldout(Section):
+    """The data that only the final report reads."""
+
+    corpus: Name
+
+
+class Student(Section):
+    """The pretrained encoder to train."""
+
+    path: str
+    """Its folder: absolute, or below the current folder, or below nerdistill's home."""
+
+
+class Training(Section):
+    """Settings that every cell shares. See `nerdistill.train.recipe.Recipe`."""
+
+    steps: PositiveInt = 400
+    batch_size: PositiveInt = 16
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 3e-4
+    warmup: Share = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    window_steps: PositiveInt = 16
+
+
+class OwnCurve(Section):
+    """A regimen of the user's own."""
+
+    name: Name
+    kind: str
+    """constant, step, linear, cosine, sigmoid, power or exponential."""
+    parameters: dict[str, float] = {}
+    mean_share: Share | Literal["as-is"] = "as-is"
+    """Warp the curve to this mean share of distilled data, or leave it."""
+    schedule: Literal["single", "restart"] = "single"
+
+
+class StudyConfig(Section):
+    """A whole study."""
+
+    name: Name
+    title: str
+    note: str = ""
+    """Printed in the head of every table, such as "illustration, not evidence"."""
+    labels: str = "conll"
+    """A label schema that ships with nerdistill, or a file."""
+    seeds: Annotated[list[int], Field(min_length=1)] = [1]
+    """Each trains every regimen once."""
+    phases: Annotated[list[Literal[1, 2, 3]], Field(min_length=1)] = [1, 2, 3]
+    regimens: list[Name] | Literal["all"] = "all"
+    """Which of the built-in regimens to run."""
+    mean_share: Share = 0.5
+    """Mean share of distilled data in the shuffled mix, Simple Mix and all curves of phase 3."""
+    drop_duplicates: bool = False
+    """Take sentences that repeat one of validation or test out of the training pools."""
+    curves: list[OwnCurve] = []
+    """More regimens, for phase 3."""
+    data: Data = Data()
+    corpora: dict[Name, CorpusFile]
+    teacher: Teacher
+    original: Original
+    validation: Validation
+    test: Heldout
+    student: Student
+    training: Training = Training()
+
+
+def load_study(path: Path, settings: Sequence[str] = ()) -> StudyConfig:
+    """Read and check a study, with `key=value` settings laid over it.
+
+    Raises:
+        ConfigError: not TOML, an unknown key, a wrong value, or a corpus that is not defined.
+    """
+    file = assets.find(path, kind="study")
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not TOML: {error}", "Mend the file there.") from error
+    for setting in settings:
+        _override(data, setting)
+    try:
+        config = StudyConfig.model_validate(data)
+    except ValidationError as error:
+        raise _config_error(file, error) from error
+    _check_names(file, config)
+    return config
+
+
+def _override(data: dict[str, object], setting: str) -> None:
+    """Lay one `a.b=value` over the file's data; the value is TOML, or else a plain string."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {setting!r} is not key=value", "Write --set training.steps=200.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = key.strip().split(".")
+    table = data
+    for part in path:
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {key}: {part!r} is no table", "See the study's TOML file.")
+        table = inner
+    table[last] = value
+
+
+def _config_error(file: Path, error: ValidationError) -> ConfigError:
+    """The first complaint, as one line that names the key."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("literal["))
+    more = f" ({error.error_count()} problems in all)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            f"{file}: unknown key {key}{more}", "Remove it, or see `nerdistill study run --help`."
+        )
+    given = "" if first["type"] == "missing" else f" (given: {first['input']!r:.80})"
+    return ConfigError(
+        f"{file}: {key}: {first['msg']}{given}{more}", f"Mend {key} in the file, or use --set."
+    )
+
+
+def _check_names(file: Path, config: StudyConfig) -> None:
+    used = {
+        "teacher.corpora": config.teacher.corpora,
+        "original.corpus": [config.original.corpus],
+        "original.apart_from": config.original.apart_from,
+        "validation.corpus": [config.validation.corpus],
+        "test.corpus": [config.test.corpus],
+    }
+    for key, names in used.items():
+        for name in names:
+            if name not in config.corpora:
+                raise ConfigError(
+                    f"{file}: {key} names {name!r}, which no [corpora.{name}] defines",
+                    f"Defined: {', '.join(config.corpora)}.",
+                )
