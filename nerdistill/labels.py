@@ -59,6 +59,16 @@ class LabelSchema:
         return None
 
 
+def find_schema(name: str | Path) -> Path:
+    """The file of a schema: one that ships with nerdistill, by its name, or a user's own.
+
+    Raises:
+        AssetError: there is no such file.
+    """
+    bundled = assets.home() / "offline_assets" / "labels" / f"{name}.toml"
+    return bundled if bundled.is_file() else assets.find(name, kind="label schema")
+
+
 def load_schema(name: str | Path) -> LabelSchema:
     """Read a schema from a TOML file, or one that ships with nerdistill by its name.
 
@@ -66,8 +76,7 @@ def load_schema(name: str | Path) -> LabelSchema:
         AssetError: there is no such file.
         LabelError: the file is not a label schema.
     """
-    bundled = assets.home() / "offline_assets" / "labels" / f"{name}.toml"
-    path = bundled if bundled.is_file() else assets.find(name, kind="label schema")
+    path = find_schema(name)
     hint = 'A schema holds name = "…" and for each type [[types]] with name and description.'
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))

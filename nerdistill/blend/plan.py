@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PoolName = Literal["original", "distilled"]
 
-WINDOW_STEPS = 16
+WINDOW_STEPS = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 
 from nerdistill.labels import split_tag
-from nerdistill.types import Span
+from nerdistill.types import Corpus, Document, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,3 +86,20 @@ def tags_to_entities(tags: Sequence[str]) -> tuple[Span, ...]:
         if prefix == "B":
             start, label = position, kind
     return tuple(spans)
+
+
+def relabel(corpus: Corpus, tags: Sequence[Sequence[str]]) -> Corpus:
+    """The corpus with predicted entities in place of its own; `tags` in its sentences' order."""
+    remaining = iter(tags)
+    return Corpus(
+        tuple(
+            Document(
+                document.id,
+                tuple(
+                    replace(sentence, spans=tags_to_entities(next(remaining)))
+                    for sentence in document.sentences
+                ),
+            )
+            for document in corpus.documents
+        )
+    )

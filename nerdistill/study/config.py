@@ -72,8 +72,8 @@ class Teacher(Section):
     """simulated: how much worse than the measured error model; 0 makes no errors."""
     seed: int = 0
     """simulated: of the errors."""
-    ceiling: bool = False
-    """Also train on gold labels of the sentences that have both, as a ceiling."""
+    ceiling: list[Name] = []
+    """Those of `corpora` that bring gold: also train on their gold labels, as a ceiling."""
 
 
 class Original(Section):
@@ -120,7 +120,7 @@ class Training(Section):
     warmup: Share = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip: Annotated[float, Field(gt=0)] = 1.0
-    window_steps: PositiveInt = 16
+    window_steps: PositiveInt = 32
 
 
 class OwnCurve(Section):
@@ -235,3 +235,9 @@ def _check_names(file: Path, config: StudyConfig) -> None:
                     f"{file}: {key} names {name!r}, which no [corpora.{name}] defines",
                     f"Defined: {', '.join(config.corpora)}.",
                 )
+    for name in config.teacher.ceiling:
+        if name not in config.teacher.corpora:
+            raise ConfigError(
+                f"{file}: teacher.ceiling names {name!r}, which teacher.corpora does not",
+                f"Choose among {', '.join(config.teacher.corpora)}.",
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal
 
 from nerdistill.digest import Digest, digest_file, digest_folder, digest_of
@@ -26,6 +26,7 @@ class Stage:
         inputs: the stages whose results it reads, by role.
         files: the files and folders it reads, by role. Their content is in the key, their place is
             not, so that a workspace can be carried to another machine.
+        title: for people; outside the key.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Stage:
     params: Mapping[str, object]
     inputs: Mapping[str, Stage] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
+    title: str = ""
 
     @cached_property
     def key(self) -> Digest:
@@ -56,7 +58,7 @@ class Stage:
         return f"{self.kind}-{self.key[:20]}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def content_digest(path: Path) -> Digest:
     """The digest of a file or folder, computed once a process."""
     return digest_folder(path) if path.is_dir() else digest_file(path)

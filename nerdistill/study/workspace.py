@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nerdistill.errors import WorkspaceError
+from nerdistill.files import sync_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,29 +120,3 @@ class Workspace:
                     "Wait for it, stop it, or name another --workspace.",
                 ) from error
             yield
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, even after a power cut."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(path)
-    sync(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put every file below a folder on the disk."""
-    for path in folder.rglob("*"):
-        sync(path)
-
-
-def sync(path: Path) -> None:
-    """Put one file or folder on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

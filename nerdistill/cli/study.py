@@ -1,0 +1,162 @@
+"""`nerdistill study`: run a study, see where it stands, write its report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nerdistill.progress import Mode
+    from nerdistill.study.graph import Graph
+    from nerdistill.study.workspace import Workspace
+
+Json = dict[str, object]
+
+
+def _study_options(function: Callable[..., None]) -> Callable[..., None]:
+    """What every study command takes."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Lay a value over the study's TOML, such as --set training.steps=200.",
+        ),
+        click.option(
+            "--workspace",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Where results are kept; default: workspaces/NAME.",
+        ),
+        click.argument("study", type=click.Path(path_type=Path)),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group()
+def command() -> None:
+    """Run a three-phase study, see where it stands, write its report."""
+
+
+@command.command()
+@_study_options
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How to report while it runs: auto is a live board on a terminal, plain lines elsewhere.",
+)
+@click.option("--annotator", help="The teacher's backend; the same as --set teacher.annotator=…")
+def run(
+    study: Path,
+    workspace: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    progress: Mode,
+    annotator: str | None,
+) -> None:
+    """Run what is missing of a study, then print its tables and write its report.
+
+    It may be stopped at any time and run again: finished stages are kept.
+
+    \b
+    Example:
+      nerdistill study run offline_assets/studies/demo.toml --set 'seeds=[1,2,3]'
+    """
+    from nerdistill.progress import open_progress
+    from nerdistill.study.runner import run_study
+
+    extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
+    graph, place = _open(study, workspace, (*settings, *extra))
+    with open_progress(progress) as shown:
+        results = run_study(graph, place, shown)
+    _present(results, place, as_json=as_json)
+
+
+@command.command()
+@_study_options
+def status(study: Path, workspace: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Tell which stages of a study are finished and which are left.
+
+    \b
+    Example:
+      nerdistill study status offline_assets/studies/demo.toml
+    """
+    from nerdistill.study.runner import stages_of
+
+    graph, place = _open(study, workspace, settings)
+    stages = stages_of(graph)
+    done = {stage.key for stage in stages if place.record(stage) is not None}
+    if as_json:
+        rows = [
+            {"stage": s.folder_name, "title": s.title, "finished": s.key in done} for s in stages
+        ]
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    click.echo(f"{graph.config.name}: {len(done)} of {len(stages)} stages finished in {place.root}")
+    kinds = Counter(stage.kind for stage in stages)
+    finished = Counter(stage.kind for stage in stages if stage.key in done)
+    for kind, count in kinds.items():
+        click.echo(f"  {kind:<9} {finished[kind]} of {count}")
+    for stage in stages:
+        if stage.key not in done:
+            click.echo(f"  left: {stage.title}")
+
+
+@command.command()
+@_study_options
+def report(study: Path, workspace: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Write results.json and report.md from what is finished, and print the tables.
+
+    \b
+    Example:
+      nerdistill study report offline_assets/studies/demo.toml
+    """
+    from nerdistill.study.results import collect
+
+    graph, place = _open(study, workspace, settings)
+    _present(collect(graph, place), place, as_json=as_json)
+
+
+def _open(
+    study: Path, workspace: Path | None, settings: tuple[str, ...]
+) -> tuple[Graph, Workspace]:
+    from nerdistill.study.config import load_study
+    from nerdistill.study.graph import Graph
+    from nerdistill.study.workspace import Workspace
+
+    config = load_study(study, settings)
+    return Graph(config), Workspace(workspace or Path("workspaces") / config.name)
+
+
+def _present(results: Json, place: Workspace, *, as_json: bool) -> None:
+    """Write results and report where they changed, and print the tables."""
+    from nerdistill.files import write_whole
+
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    file, page = place.root / "results.json", place.root / "report.md"
+    if not (file.is_file() and page.is_file() and file.read_text(encoding="utf-8") == text):
+        from nerdistill.report.markdown import write_report
+
+        write_report(results, place.root)
+        write_whole(file, text)
+    if as_json:
+        click.echo(text, nl=False)
+        return
+    from rich.console import Console
+
+    from nerdistill.report.tables import rich_tables
+
+    console = Console()
+    for table in rich_tables(results):
+        console.print(table)
+    console.print(f"Report: {page}\nResults: {file}", highlight=False, soft_wrap=True)

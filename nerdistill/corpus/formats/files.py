@@ -1,0 +1,66 @@
+"""Whole text files, in and out: strict UTF-8 in, written aside and renamed into place out."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+from nerdistill.errors import CorpusError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_text(path: Path) -> str:
+    r"""A file's text, with line ends as they stand (`\r` may belong to a token).
+
+    Raises:
+        CorpusError: the file is empty, a folder, unreadable or not UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: cannot be read: {error.strerror}", "Name an existing, readable file."
+        ) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        raise CorpusError(
+            f"{path}:{line}: byte {column} of the line (0x{data[error.start]:02x}) is not UTF-8",
+            f"If the file is Latin-1, convert it: iconv -f latin1 -t utf-8 "
+            f"{shlex.quote(str(path))} > utf8.txt",
+        ) from error
+    if not text.strip(" \t\r\n"):
+        raise CorpusError(f"{path}: the file is empty", "Name a file that holds sentences.")
+    return text
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, never a part.
+
+    Raises:
+        CorpusError: the text holds a lone surrogate, which UTF-8 cannot express.
+        OSError: the folder is not writable, or the disk is full.
+    """
+    try:
+        # The reader takes a leading byte order mark away: a word that begins with one gets another.
+        data = text.encode("utf-8-sig" if text.startswith("\ufeff") else "utf-8")
+    except UnicodeEncodeError as error:
+        raise CorpusError(
+            f"{path}: the text holds {text[error.start]!r}, which UTF-8 cannot express",
+            "Write it as JSONL, which can.",
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,24 @@
+"""What each kind of stage does: reads its inputs' folders, writes its own, returns its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nerdistill.study.builders.corpora import build_corpus, build_distil, build_sample
+from nerdistill.study.builders.teacher import build_annotate
+from nerdistill.study.builders.training import build_evaluate, build_train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nerdistill.study.builders.site import Result, Site
+    from nerdistill.study.stage import Kind
+
+BUILDERS: dict[Kind, Callable[[Site], Result]] = {
+    "corpus": build_corpus,
+    "annotate": build_annotate,
+    "sample": build_sample,
+    "distil": build_distil,
+    "train": build_train,
+    "evaluate": build_evaluate,
+}

@@ -1,0 +1,61 @@
+"""What a builder works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerdistill.corpus.formats import read_corpus
+from nerdistill.labels import load_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nerdistill.labels import LabelSchema
+    from nerdistill.progress import Progress
+    from nerdistill.study.stage import Stage
+    from nerdistill.study.workspace import Workspace
+    from nerdistill.types import Corpus
+
+Result = dict[str, object]
+"""What a stage found, as plain data for its record."""
+
+CORPUS = "corpus.jsonl"
+"""The name of the corpus that a stage writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a builder works with.
+
+    Attributes:
+        stage: what to build; its inputs are finished.
+        folder: where its files go.
+        workspace: where its inputs lie.
+        progress: where it reports.
+    """
+
+    stage: Stage
+    folder: Path
+    workspace: Workspace
+    progress: Progress
+
+    def read(self, role: str, name: str = CORPUS) -> Corpus:
+        """A corpus that an input stage wrote."""
+        return read_corpus(self.workspace.folder(self.stage.inputs[role]) / name, format="jsonl")
+
+    def roles(self, prefix: str) -> dict[str, str]:
+        """The inputs whose role starts with a prefix: the rest of the name to the whole role."""
+        found = (role for role in self.stage.inputs if role.startswith(prefix))
+        return {role.removeprefix(prefix): role for role in found}
+
+    def schema(self) -> LabelSchema:
+        """The label schema that the stage names."""
+        return load_schema(self.stage.files["labels"])
+
+    def number(self, name: str) -> int:
+        """An integer parameter."""
+        value = self.stage.params[name]
+        if not isinstance(value, int):
+            raise TypeError(f"{name} is {value!r}")
+        return value

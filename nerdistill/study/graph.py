@@ -1,0 +1,213 @@
+"""From a study's configuration to its cells, and from a cell to its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
+
+from nerdistill import assets
+from nerdistill.annotate.prompt import load_prompt
+from nerdistill.labels import find_schema, load_schema
+from nerdistill.study.phases import Phase, Regimen, regimens
+from nerdistill.study.stage import Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nerdistill.study.config import StudyConfig
+
+VERSIONS = {"corpus": 1, "annotate": 1, "sample": 1, "distil": 1, "train": 1, "evaluate": 1}
+"""Of each builder. Raise one when its results change: stages are then done anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One training of a study, and its two scores.
+
+    Attributes:
+        regimen: how the data are blended.
+        phases: the phases that show it.
+        distilled: name of its distilled pool, or None.
+        budget: original sentences, the capped validation sample included.
+        subset_seed: of the original sample.
+        seed: of the head, the order and dropout.
+        sample: the stage that drew the original sample.
+        pool: the stage that made the distilled pool, or None.
+        train: the stage that trains.
+        validation: the stage that scores on validation.
+        test: the stage that scores on test.
+    """
+
+    regimen: Regimen
+    phases: tuple[Phase, ...]
+    distilled: str | None
+    budget: int
+    subset_seed: int
+    seed: int
+    sample: Stage
+    pool: Stage | None
+    train: Stage
+    validation: Stage
+    test: Stage
+
+
+class Graph:
+    """The stages of one study.
+
+    Raises:
+        AssetError: a file or folder that the study names does not exist.
+        ConfigError: a regimen that does not exist.
+    """
+
+    def __init__(self, config: StudyConfig) -> None:
+        self.config = config
+        self.root = assets.find(config.data.root, kind="data.root")
+        self.schema = find_schema(config.labels)
+        student = assets.find(config.student.path, kind="student")
+        self.student, self.student_name = student.resolve(), student.name
+        self.label_names = load_schema(self.schema).names
+
+    def file(self, name: str) -> Path:
+        """A file below `data.root`."""
+        return assets.find(self.root / name, kind="data file")
+
+    def corpus(self, name: str) -> Stage:
+        """Read, select and check one corpus."""
+        source = self.config.corpora[name]
+        files = {"source": self.file(source.path), "labels": self.schema}
+        if source.keep:
+            files["keep"] = self.file(source.keep.file)
+        params = {
+            "format": source.format,
+            "tag_column": source.tag_column,
+            "first": source.first,
+            "keep": source.keep.field if source.keep else None,
+        }
+        return Stage("corpus", VERSIONS["corpus"], params, {}, files, f"read {name}")
+
+    def annotation(self, name: str) -> Stage:
+        """Let the teacher label one corpus."""
+        teacher = self.config.teacher
+        params: dict[str, object] = {
+            "annotator": teacher.annotator,
+            "model": teacher.model,
+            "prompt": teacher.prompt,
+            "prompt_digest": load_prompt(teacher.prompt).digest,
+        }
+        files = {"labels": self.schema}
+        if teacher.annotator == "replay":
+            replies = [self.file(path) for path in teacher.replies]
+            files |= {f"replies-{i}": path for i, path in enumerate(replies)}
+        if teacher.annotator == "simulated":
+            params |= {"error_scale": teacher.error_scale, "seed": teacher.seed}
+        title = f"{teacher.annotator} labels {name}"
+        inputs = {"corpus": self.corpus(name)}
+        return Stage("annotate", VERSIONS["annotate"], params, inputs, files, title)
+
+    def sample(self, budget: int, subset_seed: int) -> Stage:
+        """Draw the original sample, apart from everything that it must not share."""
+        config = self.config
+        apart = dict.fromkeys([*config.teacher.corpora, *config.original.apart_from])
+        inputs = {"pool": self.corpus(config.original.corpus), **self._heldout()}
+        inputs |= {f"apart-{name}": self.corpus(name) for name in apart}
+        params = {
+            "budget": budget,
+            "seed": subset_seed,
+            "validation": config.validation.labels,
+            "drop_duplicates": config.drop_duplicates,
+        }
+        title = f"draw {budget} original sentences (subset {subset_seed})"
+        return Stage("sample", VERSIONS["sample"], params, inputs, title=title)
+
+    def distilled(self, names: tuple[str, ...], *, gold: bool = False) -> Stage:
+        """Gather a distilled pool from the teacher's labels, or gold in their place."""
+        sources = {name: self.corpus(name) if gold else self.annotation(name) for name in names}
+        params = {"gold": gold, "drop_duplicates": self.config.drop_duplicates}
+        inputs = {**{f"from-{name}": stage for name, stage in sources.items()}, **self._heldout()}
+        title = f"gather {'gold' if gold else 'distilled'} {'+'.join(names)}"
+        return Stage("distil", VERSIONS["distil"], params, inputs, title=title)
+
+    def _heldout(self) -> dict[str, Stage]:
+        test = {"heldout-test": self.corpus(self.config.test.corpus)}
+        if self.config.validation.labels == "capped":
+            return test
+        return {"heldout-validation": self.corpus(self.config.validation.corpus), **test}
+
+    def train(
+        self, regimen: Regimen, *, sample: Stage, pool: Stage | None, seed: int, title: str
+    ) -> Stage:
+        """Train one student. It reads only the pools that its curve shows."""
+        params = {
+            "curve": regimen.spec(self.config.mean_share),
+            "schedule": regimen.schedule,
+            "seed": seed,
+            **self.config.training.model_dump(),
+        }
+        inputs: dict[str, Stage] = {}
+        if regimen.parameters.get("share") != 1.0:
+            inputs["original"] = sample
+        if pool is not None:
+            inputs["distilled"] = pool
+        files = {"student": self.student, "labels": self.schema}
+        return Stage("train", VERSIONS["train"], params, inputs, files, f"train {title}")
+
+    def evaluate(self, model: Stage, corpus: Stage, title: str) -> Stage:
+        """Score one student on one corpus, or on the validation part of a sample."""
+        inputs = {"model": model, "corpus": corpus}
+        return Stage("evaluate", VERSIONS["evaluate"], {}, inputs, title=title)
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Every cell: regimens and pools by budget, subset and seed. Shared cells stand once."""
+        config = self.config
+        grid = product(config.original.budgets, config.original.subset_seeds, config.seeds)
+        return [
+            self._cell(regimen, phases, names, budget, subset_seed, seed)
+            for budget, subset_seed, seed in grid
+            for regimen, phases in regimens(config).values()
+            for names in self._pools(regimen)
+        ]
+
+    def _pools(self, regimen: Regimen) -> list[tuple[str, ...]]:
+        corpora = tuple(self.config.teacher.corpora)
+        if regimen.pools == "none":
+            return [()]
+        if regimen.pools == "apart":
+            return [(name,) for name in corpora]
+        if regimen.pools == "gold":
+            return [tuple(self.config.teacher.ceiling)]
+        return [corpora]
+
+    def _cell(
+        self,
+        regimen: Regimen,
+        phases: tuple[Phase, ...],
+        names: tuple[str, ...],
+        budget: int,
+        subset_seed: int,
+        seed: int,
+    ) -> Cell:
+        config = self.config
+        gold = regimen.pools == "gold"
+        pool = self.distilled(names, gold=gold) if names else None
+        sample = self.sample(budget, subset_seed)
+        about = f"{regimen.name}{f' on {names[0]}' if regimen.pools == 'apart' else ''}, "
+        about += f"{budget} original, seed {seed}"
+        train = self.train(regimen, sample=sample, pool=pool, seed=seed, title=about)
+        capped = config.validation.labels == "capped"
+        chooser = sample if capped else self.corpus(config.validation.corpus)
+        return Cell(
+            regimen=regimen,
+            phases=phases,
+            distilled=("gold " if gold else "") + "+".join(names) if names else None,
+            budget=budget,
+            subset_seed=subset_seed,
+            seed=seed,
+            sample=sample,
+            pool=pool,
+            train=train,
+            validation=self.evaluate(train, chooser, f"validate {about}"),
+            test=self.evaluate(train, self.corpus(config.test.corpus), f"test {about}"),
+        )

@@ -1,0 +1,142 @@
+"""The results of a study as one plain document: what `results.json` holds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib.metadata import version
+from statistics import fmean
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.workspace import Workspace
+
+Json = dict[str, object]
+
+
+def collect(graph: Graph, workspace: Workspace) -> Json:
+    """Everything that the finished stages of a study found.
+
+    Only cells whose stages have all ended are in it. The winner is chosen by the mean validation
+    F1 over seeds; test is never asked.
+    """
+    config = graph.config
+    done = [cell for cell in graph.cells if _finished(cell, workspace)]
+    teacher = [_teacher(graph, name, workspace) for name in config.teacher.corpora]
+    cells = [_cell(graph, cell, workspace) for cell in done]
+    return {
+        "study": config.name,
+        "title": config.title,
+        "note": config.note,
+        "simulated": config.teacher.annotator == "simulated",
+        "student": graph.student_name,
+        "labels": list(graph.label_names),
+        "seeds": config.seeds,
+        "steps": config.training.steps,
+        "batch_size": config.training.batch_size,
+        "learning_rate": config.training.learning_rate,
+        "mean_share": config.mean_share,
+        "versions": {name: version(name) for name in ("nerdistill", "torch", "transformers")},
+        "teacher": [row for row in teacher if row],
+        "original": _original(done, workspace),
+        "distilled": _distilled(done, workspace),
+        "cells": cells,
+        "missing_cells": len(graph.cells) - len(done),
+        "winner": _winner(done, cells),
+    }
+
+
+def _finished(cell: Cell, workspace: Workspace) -> bool:
+    return all(workspace.record(stage) for stage in (cell.train, cell.validation, cell.test))
+
+
+def _teacher(graph: Graph, name: str, workspace: Workspace) -> Json | None:
+    stage = graph.annotation(name)
+    if workspace.record(stage) is None:
+        return None
+    teacher = graph.config.teacher
+    return {
+        "corpus": name,
+        "annotator": teacher.annotator,
+        "model": teacher.model,
+        "simulated": teacher.annotator == "simulated",
+        **workspace.result(stage),
+    }
+
+
+def _original(done: list[Cell], workspace: Workspace) -> list[Json]:
+    samples = {(cell.budget, cell.subset_seed): cell.sample for cell in done}
+    return [
+        {"budget": budget, "subset_seed": subset_seed, **workspace.result(stage)}
+        for (budget, subset_seed), stage in samples.items()
+    ]
+
+
+def _distilled(done: list[Cell], workspace: Workspace) -> list[Json]:
+    pools = {cell.distilled: cell.pool for cell in done if cell.pool is not None}
+    return [
+        {
+            "name": name,
+            "source": "gold" if stage.params["gold"] else "teacher",
+            **workspace.result(stage),
+        }
+        for name, stage in pools.items()
+    ]
+
+
+def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
+    trained = workspace.result(cell.train)
+    stages = (cell.train, cell.validation, cell.test)
+    seconds = sum(cast("float", (workspace.record(stage) or {})["seconds"]) for stage in stages)
+    return {
+        "phases": list(cell.phases),
+        "regimen": cell.regimen.name,
+        "curve": trained["curve"],
+        "schedule": cell.regimen.schedule,
+        "teacher": graph.config.teacher.model,
+        "distilled": cell.distilled,
+        "budget": cell.budget,
+        "subset_seed": cell.subset_seed,
+        "seed": cell.seed,
+        "validation": workspace.result(cell.validation),
+        "test": workspace.result(cell.test),
+        "examples": trained["examples"],
+        "human_labels": _human_labels(cell, workspace),
+        "steps": graph.config.training.steps,
+        "seconds": round(seconds, 1),
+        "model": f"stages/{cell.train.folder_name}/model",
+    }
+
+
+def _human_labels(cell: Cell, workspace: Workspace) -> Json:
+    """Human-labelled sentences behind a cell, for training and for choosing the winner."""
+    drawn = cast("Json", workspace.result(cell.sample)["human_labels"])
+    train = cast("int", drawn["train"]) if "original" in cell.train.inputs else 0
+    if cell.pool is not None and cell.pool.params["gold"]:
+        train += cast("int", workspace.result(cell.pool)["sentences"])
+    return {"train": train, "validation": drawn["validation"]}
+
+
+def _winner(done: list[Cell], cells: list[Json]) -> Json | None:
+    """The regimen with the best mean validation F1 at the largest budget; ceilings can't win."""
+    largest = max((cell.budget for cell in done), default=0)
+    groups: dict[tuple[str, str | None], list[Json]] = defaultdict(list)
+    for cell, row in zip(done, cells, strict=True):
+        if cell.regimen.pools != "gold" and cell.budget == largest:
+            groups[cell.regimen.name, cell.distilled].append(row)
+    if not groups:
+        return None
+    (regimen, distilled), rows = max(groups.items(), key=lambda item: _mean_f1(item[1]))
+    return {
+        "regimen": regimen,
+        "distilled": distilled,
+        "budget": largest,
+        "validation_f1": round(_mean_f1(rows), 4),
+        "test_f1": round(_mean_f1(rows, "test"), 4),
+        "chosen_by": "validation",
+        "trainings": len(rows),
+    }
+
+
+def _mean_f1(rows: list[Json], part: str = "validation") -> float:
+    return fmean(cast("float", cast("Json", row[part])["f1"]) for row in rows)

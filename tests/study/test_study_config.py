@@ -1,0 +1,150 @@
+"""Study files: what is accepted, and what each mistake says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nerdistill.errors import AssetError, ConfigError
+from nerdistill.study.config import StudyConfig, load_study
+from nerdistill.study.phases import PHASES, build_curve, regimens
+
+STUDY = """
+name = "tiny"
+title = "A tiny study"
+[corpora.human]
+path = "human.jsonl"
+[corpora.web]
+path = "web.jsonl"
+[teacher]
+corpora = ["web"]
+[original]
+corpus = "human"
+budgets = [4]
+[validation]
+corpus = "human"
+[test]
+corpus = "human"
+[student]
+path = "student"
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A correct study file."""
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY, encoding="utf-8")
+    return path
+
+
+def test_defaults_are_filled_in(study: Path) -> None:
+    """A minimal file runs all three phases on one seed."""
+    config = load_study(study)
+    assert config.phases == [1, 2, 3]
+    assert config.seeds == [1]
+    assert config.training.steps == 400
+
+
+def test_settings_are_laid_over(study: Path) -> None:
+    """`--set` reads TOML values, and takes anything else as a plain string."""
+    config = load_study(
+        study, ["training.steps=7", "seeds=[3, 4]", "student.path=models/other", "data.root=.."]
+    )
+    assert (config.training.steps, config.seeds) == (7, [3, 4])
+    assert (config.student.path, config.data.root) == ("models/other", "..")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("training.stepz=7", ["training.stepz", "unknown key"]),
+        ("training.steps=many", ["training.steps", "'many'"]),
+        ("training.steps=0", ["training.steps", "greater than 0"]),
+        ("phases=[4]", ["phases"]),
+        ("mean_share=1.5", ["mean_share"]),
+        ("test.corpus=nowhere", ["test.corpus", "nowhere", "human, web"]),
+        ('teacher.ceiling=["human"]', ["teacher.ceiling", "human"]),
+        ("name.first=x", ["name", "no table"]),
+        ("steps", ["key=value"]),
+    ],
+)
+def test_mistakes_are_one_clear_line(study: Path, setting: str, words: list[str]) -> None:
+    """Each mistake names the key, and fits on one line."""
+    with pytest.raises(ConfigError) as caught:
+        load_study(study, [setting])
+    line = str(caught.value)
+    assert "\n" not in line
+    assert all(word in line for word in words), line
+
+
+def test_broken_toml_names_file_and_line(study: Path) -> None:
+    """A syntax error says where it is."""
+    study.write_text('name = "x\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"study\.toml.*line 1"):
+        load_study(study)
+
+
+def test_missing_study_is_told_at_once(tmp_path: Path) -> None:
+    """A mistyped path is no hub lookup."""
+    with pytest.raises(AssetError, match="does not exist"):
+        load_study(tmp_path / "nothing.toml")
+
+
+def test_bundled_studies_are_valid() -> None:
+    """Every study that ships can be loaded."""
+    folder = Path(__file__).parents[2] / "offline_assets" / "studies"
+    names = {load_study(path).name for path in folder.glob("*.toml")}
+    assert {"demo", "conll-bbc", "conll-noisebench"} <= names
+
+
+def _config(study: Path, *settings: str) -> StudyConfig:
+    return load_study(study, settings)
+
+
+def test_a_name_means_one_regimen_in_every_phase() -> None:
+    """Phases that share a regimen share its definition, so that it is trained once."""
+    named = [(regimen.name, regimen) for members in PHASES.values() for regimen in members]
+    for name, regimen in named:
+        assert all(other == regimen for same, other in named if same == name)
+
+
+def test_regimens_know_their_phases(study: Path) -> None:
+    """Simple Mix belongs to phases 2 and 3; what has no data is left out."""
+    found = regimens(_config(study))
+    assert found["simple-mix"][1] == (2, 3)
+    assert found["original"][1] == (1, 2)
+    assert "gold-ceiling" not in found
+    assert "distilled-apart" not in found
+
+
+def test_unknown_regimen_lists_the_known(study: Path) -> None:
+    """A mistyped regimen is answered with the choice."""
+    with pytest.raises(ConfigError, match=r"'simple'.*simple-mix"):
+        regimens(_config(study, 'regimens=["simple"]'))
+
+
+def test_own_curves_join_phase_three(study: Path) -> None:
+    """A curve from the file is a regimen like the built-in ones, but may not take their names."""
+    own = 'curves=[{name="late", kind="power", parameters={exponent=0.1}, mean_share=0.3}]'
+    assert regimens(_config(study, own))["late"][1] == (3,)
+    with pytest.raises(ConfigError, match="is taken"):
+        regimens(_config(study, own.replace("late", "cosine")))
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "power-2", "power-0.5", "linear", "exponential"])
+def test_phase_three_spends_one_mean_share(study: Path, name: str) -> None:
+    """No curve of phase 3 wins by showing more gold."""
+    from nerdistill.blend.curve import mean_share
+
+    regimen, _ = regimens(_config(study))[name]
+    curve = build_curve(regimen.spec(0.4), original=10, distilled=90)
+    assert mean_share(curve) == pytest.approx(0.4, abs=1e-3)
+
+
+def test_natural_mix_follows_the_pools(study: Path) -> None:
+    """The natural mix shows both pools as often as they are large."""
+    regimen, _ = regimens(_config(study))["mixed-natural"]
+    curve = build_curve(regimen.spec(0.5), original=10, distilled=90)
+    assert curve.distilled_share(0.3) == pytest.approx(0.9)
