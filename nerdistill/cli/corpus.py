@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from nerdistill.corpus.audit import drop_duplicates, near_duplicates
+from nerdistill.corpus.audit import SIMILAR, drop_duplicates, near_duplicates
 from nerdistill.corpus.formats import FORMATS, read_corpus, write_corpus
 from nerdistill.corpus.split import split as split_corpus
 from nerdistill.corpus.stats import stats_of
@@ -162,7 +162,9 @@ def _shares(texts: Iterable[str]) -> dict[str, float]:
 @command.command()
 @click.argument("train", type=PATH)
 @click.argument("held_out", type=PATH)
-@click.option("--threshold", default=0.9, show_default=True, help="Least similarity, above 0 to 1.")
+@click.option(
+    "--threshold", default=SIMILAR, show_default=True, help="Least similarity, above 0 to 1."
+)
 @click.option(
     "--drop-duplicates",
     "out",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, cast
 
@@ -67,6 +68,8 @@ def main(arguments: list[str] | None = None) -> None:
     0 success, 1 failure at run time, 2 wrong usage or input, 130 on Ctrl-C.
     """
     offline.enforce()
+    # Corpora, replies and reports may be confidential: what a command writes is its user's alone.
+    os.umask(0o077)
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(_run(words))
 

@@ -20,6 +20,8 @@ SHORTEST_NEAR = 5
 """In words: shorter sentences are duplicates only where they are equal."""
 
 GRAM = 3
+SIMILAR = 0.7
+"""Jaccard similarity of trigrams from which on two sentences count as near duplicates."""
 _DIGIT = re.compile(r"\d")
 
 Gram = tuple[str, ...]
@@ -42,7 +44,9 @@ class Duplicate:
     text: str
 
 
-def near_duplicates(train: Corpus, held_out: Corpus, *, threshold: float = 0.9) -> list[Duplicate]:
+def near_duplicates(
+    train: Corpus, held_out: Corpus, *, threshold: float = SIMILAR
+) -> list[Duplicate]:
     """The training sentences that held-out data repeats, each with its nearest, in order.
 
     Two sentences are compared by their words without case, each digit as 0. Equal ones are
@@ -54,7 +58,7 @@ def near_duplicates(train: Corpus, held_out: Corpus, *, threshold: float = 0.9) 
         ConfigError: the threshold is not above 0 and at most 1.
     """
     if not 0 < threshold <= 1:
-        raise ConfigError(f"the threshold {threshold:g} is not in (0, 1]", "Try 0.9.")
+        raise ConfigError(f"the threshold {threshold:g} is not in (0, 1]", f"Try {SIMILAR:g}.")
     index = _Index(held_out.sentences, threshold)
     found = []
     for sentence in train.sentences:
@@ -65,7 +69,7 @@ def near_duplicates(train: Corpus, held_out: Corpus, *, threshold: float = 0.9) 
 
 
 def drop_duplicates(
-    train: Corpus, held_out: Corpus, *, threshold: float = 0.9
+    train: Corpus, held_out: Corpus, *, threshold: float = SIMILAR
 ) -> tuple[Corpus, list[Duplicate]]:
     """The training pool without what held-out data repeats, and what was taken out.
 
