@@ -48,7 +48,7 @@ class LabelSchema:
     @property
     def tags(self) -> tuple[str, ...]:
         """The IOB2 tags in class order: O, then B- and I- of each type."""
-        return ("O", *(f"{prefix}-{name}" for name in self.names for prefix in "BI"))
+        return iob2_tags(self.names)
 
     def resolve(self, label: str) -> str | None:
         """The schema's name for a label as somebody wrote it (case and aliases forgiven)."""
@@ -57,6 +57,11 @@ class LabelSchema:
             if wanted in (kind.name.casefold(), *(alias.casefold() for alias in kind.aliases)):
                 return kind.name
         return None
+
+
+def iob2_tags(types: Iterable[str]) -> tuple[str, ...]:
+    """The IOB2 tags of some types in class order: O, then B- and I- of each type."""
+    return ("O", *(f"{prefix}-{name}" for name in types for prefix in "BI"))
 
 
 def find_schema(name: str | Path) -> Path:

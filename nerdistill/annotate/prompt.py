@@ -142,7 +142,7 @@ def _environment() -> Environment:
 
     return ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - a prompt is no HTML, and `<` must reach the model as it is
+        autoescape=False,  # a prompt is no HTML: `<` must reach the model as it is
         trim_blocks=True,
         lstrip_blocks=True,
     )

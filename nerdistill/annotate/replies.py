@@ -38,9 +38,8 @@ CREATE TABLE replies (
     logprobs TEXT
 ) STRICT;
 """
-COLUMNS = "request, text, finish, tokens_in, tokens_out, logprobs"
-INSERT = f"INSERT OR IGNORE INTO replies ({COLUMNS}) VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?)"
-SELECT = f"SELECT {COLUMNS} FROM replies"
+INSERT = "INSERT OR IGNORE INTO replies VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?)"
+SELECT = "SELECT request, text, finish, tokens_in, tokens_out, logprobs FROM replies"
 Row = tuple[str, bytes, str, int, int, str | None]
 
 _SURROGATES = "surrogatepass"  # a reply may hold half of a UTF-16 pair, escaped in its JSON

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from itertools import accumulate, islice
+from typing import TYPE_CHECKING, Literal
 
 from nerdistill.digest import digest_of
 from nerdistill.errors import ConfigError
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from nerdistill.types import Sentence
+
+Unit = Literal["sentence", "document"]
 
 
 def split(corpus: Corpus, shares: Mapping[str, float], seed: int) -> dict[str, Corpus]:
@@ -55,10 +57,15 @@ def split(corpus: Corpus, shares: Mapping[str, float], seed: int) -> dict[str, C
     }
 
 
-def sample(corpus: Corpus, size: int, *, seed: int) -> Corpus:
-    """Exactly `size` sentences: whole documents in a seeded order, the last one cut short.
+def sample(corpus: Corpus, size: int, *, seed: int, unit: Unit = "sentence") -> Corpus:
+    """Exactly `size` sentences, in the corpus's order. A smaller sample lies inside a larger.
 
-    The documents stay in the corpus's order. With one seed a smaller sample lies inside a larger.
+    Args:
+        corpus: what to draw from.
+        size: in sentences.
+        seed: another seed, another sample.
+        unit: `sentence` draws sentences one by one, whatever their document; `document` draws
+            whole documents, the last one cut short: the same labels in fewer contexts.
 
     Raises:
         ConfigError: the corpus holds fewer sentences.
@@ -68,14 +75,13 @@ def sample(corpus: Corpus, size: int, *, seed: int) -> Corpus:
             f"a sample of {size} sentences was asked for, and there are {len(corpus)}",
             "Ask for at least one and at most as many as there are.",
         )
-    kept: dict[str, Document] = {}
-    left = size
-    for document in _seeded(corpus.documents, seed):
-        if left <= 0:
-            break
-        kept[document.id] = Document(document.id, document.sentences[:left])
-        left -= len(document.sentences)
-    return Corpus(tuple(kept[one.id] for one in corpus.documents if one.id in kept))
+    drawn = (
+        sorted(corpus.sentences, key=lambda sentence: digest_of([seed, sentence.id]))
+        if unit == "sentence"
+        else (s for document in _seeded(corpus.documents, seed) for s in document.sentences)
+    )
+    kept = {sentence.id for sentence in islice(drawn, size)}
+    return take(corpus, lambda _number, _document, sentence: sentence.id in kept)
 
 
 def take(corpus: Corpus, keep: Callable[[int, Document, Sentence], bool]) -> Corpus:

@@ -13,11 +13,11 @@ from nerdistill.errors import AssetError
 from nerdistill.student.encode import Encoder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from nerdistill.labels import LabelSchema
 
 MAX_PIECES = 512
 
@@ -54,14 +54,16 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load_student(folder: Path, schema: LabelSchema, *, seed: int) -> Tagger:
-    """A pretrained encoder with a new head for the schema, drawn with `seed`; on `best_device()`.
+def load_student(folder: Path, tags: Sequence[str], *, seed: int) -> Tagger:
+    """A pretrained encoder with a new head for these IOB2 tags; on `best_device()`.
+
+    The head is drawn with `seed`.
 
     Raises:
         AssetError: the folder is not a student.
     """
     torch.manual_seed(seed)
-    return _load(folder, schema.tags)
+    return _load(folder, tuple(tags))
 
 
 def load_tagger(folder: Path) -> Tagger:

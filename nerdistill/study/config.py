@@ -82,7 +82,9 @@ class Original(Section):
     corpus: Name
     """Where sentences are drawn from."""
     budgets: Annotated[list[PositiveInt], Field(min_length=1)]
-    """How many sentences, drawn as whole documents; smaller draws are part of larger ones."""
+    """How many sentences; smaller draws are part of larger ones."""
+    unit: Literal["sentence", "document"] = "sentence"
+    """Draw sentences one by one, or whole documents, the last one cut short."""
     subset_seeds: Annotated[list[int], Field(min_length=1)] = [1]
     """Each draws its own sample."""
     apart_from: list[Name] = []

@@ -8,7 +8,9 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from nerdistill import assets
+from nerdistill.annotate.error_model import load_error_model
 from nerdistill.annotate.prompt import load_prompt
+from nerdistill.digest import digest_of
 from nerdistill.labels import find_schema, load_schema
 from nerdistill.study.phases import Phase, Regimen, regimens
 from nerdistill.study.stage import Stage
@@ -67,7 +69,7 @@ class Graph:
         self.schema = find_schema(config.labels)
         student = assets.find(config.student.path, kind="student")
         self.student, self.student_name = student.resolve(), student.name
-        self.label_names = load_schema(self.schema).names
+        self.types = list(load_schema(self.schema).names)
 
     def file(self, name: str) -> Path:
         """A file below `data.root`."""
@@ -76,7 +78,7 @@ class Graph:
     def corpus(self, name: str) -> Stage:
         """Read, select and check one corpus."""
         source = self.config.corpora[name]
-        files = {"source": self.file(source.path), "labels": self.schema}
+        files = {"source": self.file(source.path)}
         if source.keep:
             files["keep"] = self.file(source.keep.file)
         params = {
@@ -84,6 +86,7 @@ class Graph:
             "tag_column": source.tag_column,
             "first": source.first,
             "keep": source.keep.field if source.keep else None,
+            "types": self.types,
         }
         return Stage("corpus", VERSIONS["corpus"], params, {}, files, f"read {name}")
 
@@ -101,7 +104,11 @@ class Graph:
             replies = [self.file(path) for path in teacher.replies]
             files |= {f"replies-{i}": path for i, path in enumerate(replies)}
         if teacher.annotator == "simulated":
-            params |= {"error_scale": teacher.error_scale, "seed": teacher.seed}
+            params |= {
+                "error_scale": teacher.error_scale,
+                "error_model": digest_of(load_error_model().model_dump()),
+                "seed": teacher.seed,
+            }
         title = f"{teacher.annotator} labels {name}"
         inputs = {"corpus": self.corpus(name)}
         return Stage("annotate", VERSIONS["annotate"], params, inputs, files, title)
@@ -115,6 +122,7 @@ class Graph:
         params = {
             "budget": budget,
             "seed": subset_seed,
+            "unit": config.original.unit,
             "validation": config.validation.labels,
             "drop_duplicates": config.drop_duplicates,
         }
@@ -140,6 +148,7 @@ class Graph:
     ) -> Stage:
         """Train one student. It reads only the pools that its curve shows."""
         params = {
+            "types": self.types,
             "curve": regimen.spec(self.config.mean_share),
             "schedule": regimen.schedule,
             "seed": seed,
@@ -150,7 +159,7 @@ class Graph:
             inputs["original"] = sample
         if pool is not None:
             inputs["distilled"] = pool
-        files = {"student": self.student, "labels": self.schema}
+        files = {"student": self.student}
         return Stage("train", VERSIONS["train"], params, inputs, files, f"train {title}")
 
     def evaluate(self, model: Stage, corpus: Stage, title: str) -> Stage:

@@ -30,7 +30,7 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         "note": config.note,
         "simulated": config.teacher.annotator == "simulated",
         "student": graph.student_name,
-        "labels": list(graph.label_names),
+        "labels": graph.types,
         "seeds": config.seeds,
         "steps": config.training.steps,
         "batch_size": config.training.batch_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nerdistill.blend.plan import PoolName, plan_batches
+from nerdistill.labels import iob2_tags
 from nerdistill.student.tagger import load_student, save_tagger
 from nerdistill.train.loop import Example, TrainingRecord, prepare, train
 from nerdistill.train.recipe import stage_starts
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nerdistill.blend.curve import Curve
-    from nerdistill.labels import LabelSchema
     from nerdistill.progress import Progress
     from nerdistill.train.recipe import Recipe
     from nerdistill.types import Sentence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def fit(
     *,
     student: Path,
-    schema: LabelSchema,
+    types: Sequence[str],
     original: Sequence[Sentence],
     distilled: Sequence[Sentence],
     curve: Curve,
@@ -37,7 +37,7 @@ def fit(
 
     Args:
         student: folder of the pretrained encoder.
-        schema: its types become the tagger's classes.
+        types: the entity types, in the order of the tagger's classes.
         original: human-labelled sentences.
         distilled: sentences that a teacher labelled.
         curve: share of distilled sentences over training.
@@ -52,7 +52,7 @@ def fit(
         ConfigError: the curve asks for a pool that is empty, or `restart` has nothing to restart.
     """
     starts = stage_starts(curve, recipe)
-    tagger = load_student(student, schema, seed=seed)
+    tagger = load_student(student, iob2_tags(types), seed=seed)
     pools: dict[PoolName, list[Example]] = {
         "original": prepare(original, tagger.encoder, tagger.tags),
         "distilled": prepare(distilled, tagger.encoder, tagger.tags),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerdistill.corpus.split import sample, split, take, without_documents
+from nerdistill.corpus.split import Unit, sample, split, take, without_documents
 from nerdistill.errors import ConfigError
 from nerdistill.types import Corpus, Document, Sentence
 
@@ -69,17 +69,29 @@ def test_no_part_is_empty() -> None:
         split(corpus_of([5, 5]), {"a": 0.98, "b": 0.01, "c": 0.01}, 1)
 
 
+UNITS: tuple[Unit, ...] = ("sentence", "document")
+
+
 @given(SIZES, st.integers(0, 9), st.data())
 def test_samples_are_exact_and_nested(sizes: list[int], seed: int, data: st.DataObject) -> None:
-    """A sample has its size; all its documents but one are whole; a smaller lies inside it."""
+    """A sample has its size and keeps the order; a smaller one lies inside it, in both units."""
     corpus = corpus_of(sizes)
     large = data.draw(st.integers(1, len(corpus)))
     small = data.draw(st.integers(1, large))
-    outer, inner = sample(corpus, large, seed=seed), sample(corpus, small, seed=seed)
-    assert (len(outer), len(inner)) == (large, small)
-    assert set(ids(inner)) <= set(ids(outer))
-    assert ids(outer) == [name for name in ids(corpus) if name in set(ids(outer))]
-    assert sum(len(one.sentences) < sizes[int(one.id)] for one in outer.documents) <= 1
+    for unit in UNITS:
+        outer = sample(corpus, large, seed=seed, unit=unit)
+        inner = sample(corpus, small, seed=seed, unit=unit)
+        assert (len(outer), len(inner)) == (large, small)
+        assert set(ids(inner)) <= set(ids(outer))
+        assert ids(outer) == [name for name in ids(corpus) if name in set(ids(outer))]
+
+
+@given(SIZES, st.integers(0, 9), st.data())
+def test_documents_are_drawn_whole(sizes: list[int], seed: int, data: st.DataObject) -> None:
+    """Drawn by document, all documents but one are whole."""
+    corpus = corpus_of(sizes)
+    drawn = sample(corpus, data.draw(st.integers(1, len(corpus))), seed=seed, unit="document")
+    assert sum(len(one.sentences) < sizes[int(one.id)] for one in drawn.documents) <= 1
 
 
 def test_seeds_draw_different_samples() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from nerdistill.corpus.audit import drop_duplicates, near_duplicates
 from nerdistill.corpus.formats import read_corpus, write_corpus
-from nerdistill.corpus.split import sample, take
+from nerdistill.corpus.split import sample, take, without_documents
+from nerdistill.digest import digest_of
 from nerdistill.errors import ConfigError
 from nerdistill.study.builders.site import CORPUS
 from nerdistill.types import Corpus, Document
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nerdistill.corpus.audit import Duplicate
-    from nerdistill.labels import LabelSchema
+    from nerdistill.corpus.split import Unit
     from nerdistill.study.builders.site import Result, Site
 
 
@@ -32,7 +33,7 @@ def build_corpus(site: Site) -> Result:
     wanted = _wanted(site.stage.files.get("keep"), str(params["keep"]))
     first = site.number("first")
     kept = take(corpus, lambda i, _d, _s: i >= first and (wanted is None or i in wanted))
-    _check_labels(kept, site.schema(), source)
+    _check_labels(kept, site.types, source)
     write_corpus(kept, site.folder / CORPUS, format="jsonl")
     return {"sentences": len(kept), "documents": len(kept.documents)}
 
@@ -54,13 +55,13 @@ def _wanted(file: Path | None, field: str) -> set[int] | None:
     return numbers
 
 
-def _check_labels(corpus: Corpus, schema: LabelSchema, source: Path) -> None:
+def _check_labels(corpus: Corpus, types: tuple[str, ...], source: Path) -> None:
     for sentence in corpus.sentences:
         for span in sentence.spans or ():
-            if span.label not in schema.names:
+            if span.label not in types:
                 raise ConfigError(
                     f"{source}: sentence {sentence.id}: type {span.label!r} is not in the label "
-                    f"schema {schema.name!r} ({', '.join(schema.names)})",
+                    f"schema ({', '.join(types)})",
                     "Add the type to the schema's TOML file, or name another schema with labels.",
                 )
 
@@ -74,10 +75,13 @@ def build_sample(site: Site) -> Result:
     heldout = {name: site.read(role) for name, role in site.roles("heldout-").items()}
     pool, dropped = _without_duplicates(pool, heldout, drop=bool(params["drop_duplicates"]))
     budget = site.number("budget")
-    drawn = sample(pool, budget, seed=site.number("seed"))
+    unit: Unit = "document" if params["unit"] == "document" else "sentence"
+    drawn = sample(pool, budget, seed=site.number("seed"), unit=unit)
     _check_gold(drawn, site)
     capped = params["validation"] == "capped"
-    training, validation = _cap(drawn, budget // 5) if capped else (drawn, Corpus(()))
+    training, validation = (
+        _cap(drawn, budget // 5, site.number("seed")) if capped else (drawn, Corpus(()))
+    )
     if capped:
         heldout["validation"] = validation
     write_corpus(training, site.folder / CORPUS, format="jsonl")
@@ -118,20 +122,22 @@ def _check_gold(corpus: Corpus, site: Site) -> None:
             )
 
 
-def _cap(drawn: Corpus, most: int) -> tuple[Corpus, Corpus]:
-    """Take at most `most` sentences off for validation: the last documents, the last one cut."""
-    documents: list[Document] = []
-    rest = list(drawn.documents)
+def _cap(drawn: Corpus, most: int, seed: int) -> tuple[Corpus, Corpus]:
+    """Take whole documents out for validation, in a seeded order: at most `most` sentences."""
+    taken: set[str] = set()
     room = most
-    while rest and room >= len(rest[-1].sentences):
-        documents.insert(0, rest.pop())
-        room -= len(documents[0].sentences)
-    if not documents:
+    order = sorted(drawn.documents, key=lambda one: digest_of([seed, "validation", one.id]))
+    for document in order:
+        if len(document.sentences) <= room:
+            taken.add(document.id)
+            room -= len(document.sentences)
+    if not taken:
         raise ConfigError(
             f"the original sample has no document of at most {most} sentences for validation",
             'Raise original.budgets, or set validation.labels = "full".',
         )
-    return Corpus(tuple(rest)), Corpus(tuple(documents))
+    validation = Corpus(tuple(one for one in drawn.documents if one.id in taken))
+    return without_documents(drawn, taken), validation
 
 
 def build_distil(site: Site) -> Result:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nerdistill.corpus.formats import read_corpus
-from nerdistill.labels import load_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nerdistill.labels import LabelSchema
     from nerdistill.progress import Progress
     from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace
@@ -49,9 +47,10 @@ class Site:
         found = (role for role in self.stage.inputs if role.startswith(prefix))
         return {role.removeprefix(prefix): role for role in found}
 
-    def schema(self) -> LabelSchema:
-        """The label schema that the stage names."""
-        return load_schema(self.stage.files["labels"])
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The entity types that the stage names."""
+        return tuple(cast("list[str]", self.stage.params["types"]))
 
     def number(self, name: str) -> int:
         """An integer parameter."""

@@ -35,7 +35,7 @@ def build_train(site: Site) -> Result:
     settings = {name: params[name] for name in Recipe.__dataclass_fields__}
     record = fit(
         student=site.stage.files["student"],
-        schema=site.schema(),
+        types=site.types,
         original=original,
         distilled=distilled,
         curve=curve,
