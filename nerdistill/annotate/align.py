@@ -51,14 +51,15 @@ def align(mentions: Sequence[Mention], sentence: Sentence, schema: LabelSchema) 
     """Give each mention a span of the sentence, or a reason why it has none.
 
     Longer mentions choose first, then those that the reply wrote first; a mention for which only
-    taken places are left overlaps. `ambiguous` is one that the text holds more often than the
-    reply does: it takes its first free place.
+    taken places are left overlaps. `ambiguous` is one that the text still holds more often than
+    the reply does: it takes its first free place.
     """
     finder = _Finder(sentence)
     taken: dict[int, Span] = {}
     outcomes: dict[int, Outcome] = {}
     places = {i: finder.places(mention) for i, mention in enumerate(mentions)}
-    for i in sorted(places, key=lambda i: (-_width(places[i]), i)):
+    order = sorted(places, key=lambda i: (-_width(places[i]), i))
+    for number, i in enumerate(order):
         label = schema.resolve(mentions[i].label)
         if label is None:
             outcomes[i] = "unknown_label"
@@ -70,15 +71,15 @@ def align(mentions: Sequence[Mention], sentence: Sentence, schema: LabelSchema) 
                 outcomes[i] = "overlap"
                 continue
             taken[i] = Span(*free[0], label)
-            rivals = sum(places[j] == places[i] for j in places)
+            waiting = sum(places[j] == places[i] for j in order[number:])
             verbatim = sentence.surface(taken[i]) == mentions[i].text
-            if len(places[i]) > rivals and mentions[i].start is None:
+            if len(free) > waiting and mentions[i].start is None:
                 outcomes[i] = "ambiguous"
             else:
                 outcomes[i] = "exact" if verbatim else "repaired"
-    order = sorted(taken, key=lambda i: taken[i].start)
+    placed = sorted(taken, key=lambda i: taken[i].start)
     issues = (Issue(outcomes[i], one.label, one.text) for i, one in enumerate(mentions))
-    return Alignment(tuple(taken[i] for i in order), tuple(order), tuple(issues))
+    return Alignment(tuple(taken[i] for i in placed), tuple(placed), tuple(issues))
 
 
 def _width(places: Sequence[Place]) -> int:

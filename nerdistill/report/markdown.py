@@ -1,0 +1,141 @@
+"""The report of a study as one Markdown page with its figures beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from nerdistill.files import write_whole
+from nerdistill.report.figures import curves_svg, f1_svg
+from nerdistill.report.tables import SIMULATED, markdown_table, plain, tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nerdistill.report.tables import Json
+
+METHOD = """
+- Every cell had the same number of optimizer steps and the same batch size; the column
+  “shown o+d” says how many original and distilled examples it really saw. The curves of phase 3,
+  the shuffled mix and Simple Mix have one mean distilled share, unless their name says otherwise.
+- Original sentences are drawn with a seed and share no document and no sentence text with what
+  the teacher labelled. Near-duplicates of held-out sentences are counted above.
+- Each student is scored at its last step. The winner has the best mean F1 on validation; test
+  chose nothing.
+- Scores are entity-level and strict (edges and type), IOB2, by seqeval. Sentences longer than the
+  encoder are read in overlapping windows, so that every gold entity is scored.
+- Sentences for which the teacher gave no usable reply are left out of the distilled data; they are
+  not taken for sentences without entities.
+"""
+
+
+def write_report(results: Json, folder: Path) -> Path:
+    """Write `report.md`, `curves.svg` and `f1.svg` into a folder; the page's path.
+
+    Raises:
+        OSError: the folder is not writable, or the disk is full.
+    """
+    if results["cells"]:
+        write_whole(folder / "curves.svg", curves_svg(results))
+        write_whole(folder / "f1.svg", f1_svg(results))
+    path = folder / "report.md"
+    write_whole(path, report(results))
+    return path
+
+
+def report(results: Json) -> str:
+    """The page as Markdown text."""
+    parts = [f"# {plain(str(results['title']))}", *_banners(results), _headline(results)]
+    data = tables(results)
+    if results["teacher"]:
+        parts += ["## The teacher", markdown_table(data[0]), _outcomes(results)]
+    for table in data[1 if results["teacher"] else 0 :]:
+        head = table.title.split(" · ")
+        parts += [f"## {head[0]}: {head[1]}", markdown_table(table)]
+    if results["cells"]:
+        parts += ["Bold: best by validation F1.", "## Figures"]
+        parts += ["![Blending curves](curves.svg)", "![F1 by regimen](f1.svg)"]
+    parts += [
+        "## Human labels",
+        _human_labels(results),
+        "## Method",
+        "\n".join(f"- {rule}" for rule in METHOD),
+    ]
+    parts += ["## Settings", _settings(results)]
+    return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
+
+
+def _banners(results: Json) -> list[str]:
+    banners = [f"> **{SIMULATED}.** Use it to plan, not to decide."] if results["simulated"] else []
+    if results["note"]:
+        banners.append(f"> {plain(str(results['note']))}")
+    if "bert-base" not in str(results["student"]):
+        banners.append(
+            f"> The student is {plain(str(results['student']))}, not the bert-base-cased of "
+            "arXiv 2402.09282: these numbers show directions and reproduce nothing."
+        )
+    if results["missing_cells"]:
+        banners.append(
+            f"> {results['missing_cells']} cells are not finished: run the study again to add them."
+        )
+    return banners
+
+
+def _headline(results: Json) -> str:
+    winner = cast("Json | None", results["winner"])
+    if winner is None:
+        return "No training is finished yet."
+    pool = f" with {plain(str(winner['distilled']))}" if winner["distilled"] else ""
+    count = cast("int", winner["trainings"])
+    seeds = "one training, so chance is not ruled out" if count == 1 else f"mean of {count}"
+    return (
+        f"Best on validation: **{plain(str(winner['regimen']))}**{pool}, from {winner['budget']} "
+        f"original sentences: validation F1 {winner['validation_f1']:.1f}, "
+        f"test F1 {winner['test_f1']:.1f} ({seeds})."
+    )
+
+
+def _outcomes(results: Json) -> str:
+    lines = ["What became of every mention that the teacher returned:", ""]
+    for row in cast("list[Json]", results["teacher"]):
+        outcomes = cast("dict[str, int]", row["outcomes"])
+        total = max(1, sum(outcomes.values()))
+        told = ", ".join(
+            f"{name.replace('_', ' ')} {count:,} ({100 * count / total:.1f} %)"
+            for name, count in outcomes.items()
+        )
+        failed = f"{row['failed']} sentences without a usable reply"
+        lines.append(f"- {plain(str(row['corpus']))}: {told}; {failed}.")
+    return "\n".join(lines)
+
+
+def _human_labels(results: Json) -> str:
+    lines = []
+    for row in cast("list[Json]", results["original"]):
+        labels = cast("dict[str, int]", row["human_labels"])
+        lines.append(
+            f"- Budget {row['budget']} (subset {row['subset_seed']}): {labels['train']} sentences "
+            f"for training and {labels['validation']} for validation; "
+            f"{row['left_in_pool']:,} left in the pool, {row['shared_with_teacher']:,} kept out "
+            f"because the teacher labelled their document or text, {_duplicates(row)}."
+        )
+    lines += [
+        f"- Distilled pool {plain(str(row['name']))}: {row['sentences']:,} sentences, "
+        f"{_duplicates(row)}."
+        for row in cast("list[Json]", results["distilled"])
+    ]
+    return "\n".join(lines)
+
+
+def _duplicates(row: Json) -> str:
+    near = cast("dict[str, int]", row["near_duplicates"])
+    told = ", ".join(f"{count} of {name}" for name, count in near.items())
+    return f"near-duplicates: {told or 'none looked for'}; {row['dropped_duplicates']} dropped"
+
+
+def _settings(results: Json) -> str:
+    names = ("study", "student", "labels", "seeds", "steps", "batch_size", "learning_rate")
+    lines = [f"- {name.replace('_', ' ')}: {plain(str(results[name]))}" for name in names]
+    versions = cast("dict[str, str]", results["versions"])
+    lines.append(f"- versions: {', '.join(f'{name} {v}' for name, v in versions.items())}")
+    lines.append("- every number above stands in `results.json` beside this page")
+    return "\n".join(lines)

@@ -1,0 +1,201 @@
+"""The tables of a study, as rows once and then for a terminal or for Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.table import Table
+
+Json = dict[str, object]
+
+SIMULATED = "SIMULATED teacher: no language model was asked"
+CAPTION = (
+    "★ best by validation F1 (test never chooses) · o+d: original and distilled examples shown"
+)
+TITLES = {
+    1: "Phase 1 · what each kind of label is worth",
+    2: "Phase 2 · training regimens",
+    3: "Phase 3 · blending curves",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableData:
+    """One table.
+
+    Attributes:
+        title: what it shows, with the study's note and the word SIMULATED where they belong.
+        columns: the heads.
+        rows: one cell a column.
+        best: the index of the row with the best validation F1, or None.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    best: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The cells of one regimen on one distilled pool at one budget: they differ by seeds alone."""
+
+    regimen: str
+    distilled: str | None
+    budget: int
+    cells: tuple[Json, ...]
+
+    def numbers(self, part: str, name: str) -> list[float]:
+        """One number of each cell, such as `numbers("test", "f1")`."""
+        return [cast("float", cast("Json", cell[part])[name]) for cell in self.cells]
+
+
+def groups(results: Json, phase: int | None = None) -> list[Group]:
+    """The groups of a phase, or of all, in the order in which the study lists them."""
+    found: dict[tuple[str, str | None, int], list[Json]] = {}
+    for cell in cast("list[Json]", results["cells"]):
+        if phase is None or phase in cast("list[int]", cell["phases"]):
+            distilled = cast("str | None", cell["distilled"])
+            key = (str(cell["regimen"]), distilled, cast("int", cell["budget"]))
+            found.setdefault(key, []).append(cell)
+    return [Group(*key, tuple(cells)) for key, cells in found.items()]
+
+
+def tables(results: Json) -> list[TableData]:
+    """The teacher's table and one for each phase that has cells."""
+    phases = [_phase_table(results, phase) for phase in (1, 2, 3) if groups(results, phase)]
+    teacher = [_teacher_table(results)] if results["teacher"] else []
+    return [*teacher, *phases]
+
+
+def _head(title: str, results: Json) -> str:
+    simulated = SIMULATED if results["simulated"] else ""
+    return " · ".join(filter(None, [title, simulated, str(results["note"])]))
+
+
+def _teacher_table(results: Json) -> TableData:
+    rows: list[tuple[str, ...]] = []
+    for row in cast("list[Json]", results["teacher"]):
+        outcomes = cast("dict[str, int]", row["outcomes"])
+        placed = sum(outcomes.get(name, 0) for name in ("exact", "repaired", "ambiguous"))
+        rows.append(
+            (
+                str(row["corpus"]),
+                str(row["model"]),
+                f"{row['sentences']:,}",
+                str(row["failed"]),
+                f"{placed}/{sum(outcomes.values())}",
+                *(_optional(row[name]) for name in ("precision", "recall", "f1")),
+            )
+        )
+    columns = ("corpus", "teacher", "sentences", "failed", "placed", "P", "R", "F1")
+    return TableData(_head("Teacher · labels against gold", results), columns, tuple(rows))
+
+
+def _optional(value: object) -> str:
+    return f"{value:.1f}" if isinstance(value, (int, float)) else "-"
+
+
+def _phase_table(results: Json, phase: int) -> TableData:
+    found = groups(results, phase)
+    several_pools = len({group.distilled for group in found if group.distilled}) > 1
+    several_budgets = len({group.budget for group in found}) > 1
+    columns: dict[str, Callable[[Group], str]] = {"regimen": lambda group: group.regimen}
+    if several_pools:
+        columns["distilled"] = lambda group: group.distilled or "-"
+    if several_budgets:
+        columns["budget"] = lambda group: str(group.budget)
+    columns |= {
+        "shown o+d": lambda group: f"{_shown(group, 'original')}+{_shown(group, 'distilled')}",
+        "labels": lambda group: f"{fmean(group.numbers('human_labels', 'train')):.0f}",
+        "valid. F1": lambda group: spread(group.numbers("validation", "f1")),
+        "test P": lambda group: spread(group.numbers("test", "precision")),
+        "test R": lambda group: spread(group.numbers("test", "recall")),
+        "test F1": lambda group: spread(group.numbers("test", "f1")),
+        "s": lambda group: f"{fmean(cast('float', c['seconds']) for c in group.cells):.0f}",
+    }
+    rows = tuple(tuple(make(group) for make in columns.values()) for group in found)
+    return TableData(_head(TITLES[phase], results), tuple(columns), rows, _best(found))
+
+
+def _shown(group: Group, pool: str) -> str:
+    return f"{fmean(group.numbers('examples', pool)):.0f}"
+
+
+def _best(found: Sequence[Group]) -> int | None:
+    """The best by validation; a ceiling, which asks for labels that nobody has, cannot be it."""
+    able = [i for i, group in enumerate(found) if not (group.distilled or "").startswith("gold ")]
+    return max(able, key=lambda i: fmean(found[i].numbers("validation", "f1")), default=None)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation over seeds; one seed has no deviation."""
+    mean = f"{fmean(values):.1f}"
+    return f"{mean} ±{stdev(values):.1f}" if len(values) > 1 else mean
+
+
+WORDS = frozenset({"regimen", "distilled", "corpus", "teacher"})
+"""Columns of words, which may wrap; numbers never do."""
+PAGE_ONLY = frozenset({"test P", "test R"})
+"""Columns that a terminal of 80 characters has no room for."""
+
+
+def rich_tables(results: Json) -> list[Table]:
+    """The tables for a terminal, 80 characters wide where names are short."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    shown: list[Table] = []
+    for data in tables(results):
+        table = Table(title=escape(data.title), title_justify="left", title_style="bold")
+        table.box, table.pad_edge, table.padding = box.SIMPLE_HEAD, False, (0, 1)
+        kept = [at for at, column in enumerate(data.columns) if column not in PAGE_ONLY]
+        for column in (data.columns[at] for at in kept):
+            words = column in WORDS
+            table.add_column(
+                escape(column),
+                justify="left" if words else "right",
+                overflow="fold",
+                no_wrap=not words,
+                min_width=16 if column == "regimen" else None,
+            )
+        for i, row in enumerate(data.rows):
+            cells = [escape(row[at]) for at in kept]
+            if i == data.best:
+                cells[0] = f"★ {cells[0]}"
+            table.add_row(*cells, style="bold green" if i == data.best else None)
+        if data.best is not None:
+            table.caption, table.caption_justify = CAPTION, "left"
+        shown.append(table)
+    return shown
+
+
+def markdown_table(data: TableData) -> str:
+    """A table in Markdown, under its title."""
+    lines = [
+        f"**{plain(data.title)}**",
+        "",
+        _line(data.columns),
+        _line(["---"] * len(data.columns)),
+    ]
+    for i, row in enumerate(data.rows):
+        cells = [plain(cell) for cell in row]
+        lines.append(_line([f"**{cell}**" for cell in cells] if i == data.best else cells))
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown and HTML leave as it is, on one line."""
+    for sign, escaped in {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "`": "&#96;"}.items():
+        text = text.replace(sign, escaped)
+    return " ".join(text.split())
