@@ -99,11 +99,14 @@ def _of_dict(value: dict[str, Value], question: Question) -> list[Mention] | Non
     if one is not None:
         return one
     resolve = question.schema.resolve
-    if value and not any(map(resolve, value)):
+    if not value:
+        return None
+    if not any(map(resolve, value)):
         # {"EU": "ORG"}: the other way round.
         if all(isinstance(inner, str) and resolve(inner) for inner in value.values()):
             return [Mention(str(inner), key) for key, inner in value.items()]
-        return None
+        # {"answer": {"entities": []}}: one wrapping more.
+        return _mentions(next(iter(value.values())), question) if len(value) == 1 else None
     found: list[Mention] = []
     for label, inner in value.items():
         texts = _texts(inner)
@@ -148,7 +151,8 @@ def _entity(item: Value, question: Question) -> list[Mention] | None:
             return mentions_in(label, [text])
         if len(item) == 1:
             ((key, inner),) = item.items()
-            if isinstance(inner, str):
+            known = isinstance(inner, str) and any(map(question.schema.resolve, (str(key), inner)))
+            if isinstance(inner, str) and known:
                 return _pair(str(key), inner, question)
         return None
     if isinstance(item, str) and question.default_label is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from typing import TYPE_CHECKING
 
 from nerdistill.errors import CorpusError
+from nerdistill.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +55,4 @@ def write_text(path: Path, text: str) -> None:
             "Write it as JSONL, which can.",
         ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(path, data)

@@ -1,0 +1,54 @@
+"""`nerdistill predict`: label text with a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nerdistill.progress import Mode
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@click.argument("source", metavar="INPUT", type=PATH)
+@click.option("--out", type=PATH, required=True, help="The labelled corpus: .jsonl or .conll.")
+@click.option("--format", "form", help="Of INPUT: conll, jsonl or text; else told by its name.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How to report while it runs.",
+)
+def command(model: Path, source: Path, out: Path, form: str | None, progress: Mode) -> None:
+    """Label INPUT with MODEL. Plain text is cut into sentences and words first.
+
+    \b
+    Example:
+      nerdistill predict models/mine offline_assets/demo/unlabelled.jsonl --out labels.jsonl
+    """
+    from nerdistill import assets
+    from nerdistill.corpus.formats import read_corpus, write_corpus
+    from nerdistill.progress import open_progress
+
+    corpus = read_corpus(source, format=form)
+    folder = assets.find(model, kind="model")
+    from nerdistill.evaluate.predict import predict_tags, relabel
+    from nerdistill.student.tagger import load_tagger
+
+    tagger = load_tagger(folder)
+    sentences = list(corpus.sentences)
+    with (
+        open_progress(progress) as shown,
+        shown.task("predict", total=None, unit="sentences") as task,
+    ):
+        tags = predict_tags(tagger, sentences, task=task)
+    labelled = relabel(corpus, tags)
+    write_corpus(labelled, out)
+    found = sum(len(sentence.spans or ()) for sentence in labelled.sentences)
+    click.echo(f"{out}: {found:,} entities in {len(labelled):,} sentences")

@@ -1,0 +1,185 @@
+"""`nerdistill train`: one student on one blend of original and distilled data."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nerdistill.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nerdistill.blend.curve import Curve
+    from nerdistill.progress import Mode
+    from nerdistill.train.recipe import Schedule
+    from nerdistill.types import Sentence
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--original", type=PATH, help="Human-labelled sentences; needed unless the share is 1."
+)
+@click.option("--distilled", type=PATH, help="Teacher-labelled ones; needed unless the share is 0.")
+@click.option(
+    "--curve",
+    default="step",
+    show_default=True,
+    help="Share of distilled data over training: constant, step (Simple Mix), linear, cosine, "
+    "sigmoid, power or exponential.",
+)
+@click.option(
+    "--curve-parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the curve, such as share=0.3, at=0.5, steepness=12, exponent=2 or rate=5.",
+)
+@click.option(
+    "--mean-share",
+    default="as-is",
+    show_default=True,
+    help="Warp the curve to this mean share of distilled data, or leave it as it is.",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["single", "restart"]),
+    default="single",
+    show_default=True,
+    help="restart: a new warm-up, decay and optimizer where a step curve switches.",
+)
+@click.option("--student", type=PATH, required=True, help="Folder of the pretrained encoder.")
+@click.option("--out", type=PATH, required=True, help="Folder for the trained model.")
+@click.option("--labels", default="conll", show_default=True, help="A label schema: name or file.")
+@click.option("--steps", type=click.IntRange(1), default=400, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
+@click.option("--learning-rate", type=click.FloatRange(0, 1, True, True), default=3e-4)
+@click.option("--seed", default=1, show_default=True, help="Of the head, the order and dropout.")
+@click.option("--force", is_flag=True, help="Replace OUT where it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How to report while it runs.",
+)
+def command(
+    original: Path | None,
+    distilled: Path | None,
+    curve: str,
+    parameters: tuple[str, ...],
+    mean_share: str,
+    schedule: Schedule,
+    student: Path,
+    out: Path,
+    labels: str,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    force: bool,
+    as_json: bool,
+    progress: Mode,
+) -> None:
+    """Train one student on original and distilled data.
+
+    OUT can be opened by `nerdistill evaluate`, `nerdistill predict` and by transformers'
+    AutoModelForTokenClassification; OUT/training.json tells how it was made.
+
+    \b
+    Example, Simple Mix on the demo corpus:
+      nerdistill train --original offline_assets/demo/original-train.jsonl \\
+        --distilled labels.jsonl --curve step --student models/minilm --out models/mine
+    """
+    from nerdistill import assets
+    from nerdistill.blend.curve import describe
+    from nerdistill.files import sync_folder, write_whole
+    from nerdistill.labels import load_schema
+    from nerdistill.progress import open_progress
+    from nerdistill.train.recipe import Recipe
+
+    if out.exists() and any(out.iterdir()) and not force:
+        raise ConfigError(f"{out} is not empty", "Name another --out, or replace it with --force.")
+    types = load_schema(labels).names
+    blend = _curve(curve, parameters, mean_share)
+    pools = [_read(original, types), _read(distilled, types)]
+    recipe = Recipe(steps, batch_size, learning_rate, schedule=schedule)
+    folder = assets.find(student, kind="student")
+    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    from nerdistill.train.fit import fit
+
+    try:
+        with open_progress(progress) as shown:
+            record = fit(
+                student=folder,
+                types=types,
+                original=pools[0],
+                distilled=pools[1],
+                curve=blend,
+                recipe=recipe,
+                seed=seed,
+                out=aside,
+                progress=shown,
+                title=f"train {curve}",
+            )
+        told = {"curve": describe(blend), "recipe": asdict(recipe), "seed": seed, **asdict(record)}
+        write_whole(aside / "training.json", json.dumps(told, indent=1) + "\n")
+        sync_folder(aside)
+        if out.exists():
+            shutil.rmtree(out)
+        aside.replace(out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    if as_json:
+        click.echo(json.dumps({"out": str(out), **told}))
+        return
+    examples = f"{record.shown['original']} original and {record.shown['distilled']} distilled"
+    click.echo(f"{out}: {steps} steps, {examples} examples, {record.seconds:.0f} s")
+
+
+def _curve(kind: str, parameters: tuple[str, ...], mean_share: str) -> Curve:
+    from nerdistill.blend.curve import make_curve, normalise
+
+    values: dict[str, float] = {}
+    for text in parameters:
+        name, _, number = text.partition("=")
+        values[name] = _number(number, f"--curve-parameter {text}")
+    made = make_curve(kind, values)
+    return made if mean_share == "as-is" else normalise(made, _number(mean_share, "--mean-share"))
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {text!r} is not a number", "Give a number.") from error
+
+
+def _read(path: Path | None, types: Sequence[str]) -> tuple[Sentence, ...]:
+    """A labelled corpus whose types the schema holds; nothing where no file is named."""
+    from nerdistill.corpus.formats import read_corpus
+
+    sentences = tuple(read_corpus(path).sentences) if path else ()
+    for sentence in sentences:
+        if sentence.spans is None:
+            raise CorpusError(
+                f"{path}: sentence {sentence.id} has no labels",
+                "Train on labelled sentences; `nerdistill annotate run` makes some.",
+            )
+        for span in sentence.spans:
+            if span.label not in types:
+                raise CorpusError(
+                    f"{path}: sentence {sentence.id}: type {span.label!r} is not in the label "
+                    f"schema ({', '.join(types)})",
+                    "Name a schema that holds it with --labels.",
+                )
+    return sentences

@@ -1,0 +1,91 @@
+"""The audit of a teacher's labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from nerdistill.annotate.audit import audit
+from nerdistill.digest import Digest
+from nerdistill.types import Annotation, Corpus, Document, Issue, Provenance, Sentence, Span
+
+SOURCE = Provenance("replay", "m", Digest("p"), Digest("r"))
+GOLD = Corpus(
+    (
+        Document(
+            "d",
+            (
+                Sentence("a", ("Ada", "left", "Ulm"), spans=(Span(0, 1, "PER"), Span(2, 3, "LOC"))),
+                Sentence("b", ("Borsk", "Rovers", "won"), spans=(Span(0, 2, "ORG"),)),
+                Sentence("c", ("It", "rained"), spans=()),
+            ),
+        ),
+    )
+)
+
+
+def labelled(name: str, *spans: Span, issues: tuple[Issue, ...] = ()) -> Annotation:
+    """A teacher's labels of one sentence."""
+    return Annotation(name, spans, (None,) * len(spans), SOURCE, issues)
+
+
+def test_scores_errors_and_confusion() -> None:
+    """Counts by hand: one right, one wrong type, one wrong edge, one invented."""
+    found = audit(
+        [
+            labelled("a", Span(0, 1, "PER"), Span(2, 3, "ORG")),
+            labelled("b", Span(0, 1, "ORG")),
+            labelled("c", Span(0, 1, "MISC")),
+        ],
+        GOLD,
+        failures=0,
+    )
+    assert found.errors == {
+        "correct": 1,
+        "type": 1,
+        "boundary": 1,
+        "boundary_and_type": 0,
+        "missed": 0,
+        "spurious": 1,
+    }
+    assert found.confusion == {
+        "LOC": {"ORG": 1},
+        "O": {"MISC": 1},
+        "ORG": {"ORG": 1},
+        "PER": {"PER": 1},
+    }
+    told = found.to_json()
+    assert (told["precision"], told["recall"]) == (pytest.approx(25.0), pytest.approx(33.3333))
+    assert {(one.text, one.gold, one.teacher) for one in found.disagreements} == {
+        ("Ulm", "LOC", "ORG"),
+        ("Borsk Rovers", "ORG", "ORG"),
+        ("It", "O", "MISC"),
+    }
+
+
+def test_failed_sentences_are_counted_not_scored() -> None:
+    """A sentence without a usable reply costs no recall, but is told."""
+    found = audit([labelled("a", *(GOLD.documents[0].sentences[0].spans or ()))], GOLD, failures=2)
+    assert (found.sentences, found.failed, found.scored) == (3, 2, 1)
+    assert found.to_json()["recall"] == 100.0
+
+
+def test_outcomes_add_up() -> None:
+    """Every mention of every reply is in the ledger, and outcomes that did not occur show 0."""
+    issues = (Issue("exact", "PER", "Ada"), Issue("not_in_text", "LOC", "Paris"))
+    found = audit([labelled("a", Span(0, 1, "PER"), issues=issues)], GOLD, failures=0)
+    assert found.outcomes == {
+        "exact": 1,
+        "repaired": 0,
+        "ambiguous": 0,
+        "not_in_text": 1,
+        "unknown_label": 0,
+        "overlap": 0,
+    }
+
+
+def test_without_gold_there_are_no_scores() -> None:
+    """A corpus that nobody has labelled gives a ledger and no F1."""
+    bare = Corpus((Document("d", (Sentence("a", ("Ada",)),)),))
+    told = audit([labelled("a", Span(0, 1, "PER"))], bare, failures=0).to_json()
+    assert told["f1"] is None
+    assert told["confusion"] == {}
