@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from nerdistill import offline
 
 offline.enforce()
+
+# The same examples on every machine, however slow: a test that fails, fails for everybody.
+settings.register_profile("nerdistill", deadline=None, derandomize=True, database=None)
+settings.load_profile("nerdistill")
 
 MEASUREMENT_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -52,7 +52,7 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     """
     if [len(tags) for tags in gold] != [len(tags) for tags in predicted]:
         raise ValueError("gold and prediction do not have the same words")
-    if all(tag == "O" for tags in (*gold, *predicted) for tag in tags):
+    if not any(tag.startswith("B-") for tags in (*gold, *predicted) for tag in tags):
         return Score(0.0, 0.0, 0.0, 0, {})
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from nerdistill.errors import AssetError
 from nerdistill.student.encode import Encoder
@@ -114,7 +115,7 @@ def _load(folder: Path, tags: tuple[str, ...]) -> Tagger:
             use_safetensors=True,
             dtype=torch.float32,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise AssetError(f"model folder {folder} cannot be loaded: {reason}", _HINT) from error
     return Tagger(model.to(best_device()), tokenizer, Encoder(tokenizer, _max_pieces(config)), tags)

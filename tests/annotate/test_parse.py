@@ -53,8 +53,8 @@ AS_OBJECTS = json.dumps({"entities": [{"label": label, "text": text} for label, 
         "Output - '{Person: [Ada Byron], Organization: [Borsk Rovers], Location: [Ulm]}'",
         "| Entity | Type |\n|---|---|\n| Ada Byron | PER |\n| Borsk Rovers | ORG |\n| Ulm | LOC |",
         (
-            "| Person |\n| --- |\n| Ada Byron |\n\nand\n\n| Organization |\n|---|\n| Borsk Rovers |\n\n"
-            "| Location |\n|---|\n| Ulm |\n\nExplanation: it is a place."
+            "| Person |\n| --- |\n| Ada Byron |\n\nand\n\n| Organization |\n|---|\n"
+            "| Borsk Rovers |\n\n| Location |\n|---|\n| Ulm |\n\nExplanation: it is a place."
         ),
         (
             "1. Ada Byron | True | as it is the name of a person\n"

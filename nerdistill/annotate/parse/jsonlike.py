@@ -99,14 +99,16 @@ def _of_dict(value: dict[str, Value], question: Question) -> list[Mention] | Non
     if one is not None:
         return one
     resolve = question.schema.resolve
-    if not value:
-        return None
-    if not any(map(resolve, value)):
+    if any(map(resolve, value)):
+        return _by_type(value)
+    if value and all(isinstance(inner, str) and resolve(inner) for inner in value.values()):
         # {"EU": "ORG"}: the other way round.
-        if all(isinstance(inner, str) and resolve(inner) for inner in value.values()):
-            return [Mention(str(inner), key) for key, inner in value.items()]
-        # {"answer": {"entities": []}}: one wrapping more.
-        return _mentions(next(iter(value.values())), question) if len(value) == 1 else None
+        return [Mention(str(inner), key) for key, inner in value.items()]
+    # {"answer": {"entities": []}}: one wrapping more.
+    return _mentions(next(iter(value.values())), question) if len(value) == 1 else None
+
+
+def _by_type(value: dict[str, Value]) -> list[Mention] | None:
     found: list[Mention] = []
     for label, inner in value.items():
         texts = _texts(inner)

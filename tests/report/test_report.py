@@ -1,0 +1,164 @@
+"""Tables, figures and the page of a report."""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from nerdistill.report.figures import curves_svg, f1_svg
+from nerdistill.report.markdown import report, write_report
+from nerdistill.report.tables import SIMULATED, rich_tables, spread, tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Json = dict[str, object]
+STEP = {"kind": "step", "at": 0.5, "first": 1.0, "then": 0.0, "warp": 1.0, "mean_share": 0.5}
+FLAT = {"kind": "constant", "share": 0.0, "warp": 1.0, "mean_share": 0.0}
+
+
+def cell(name: str, f1: float, test: float, seed: int = 1, distilled: str | None = "web") -> Json:
+    """A cell as results.json holds it."""
+    scores = {
+        part: {"precision": value, "recall": value, "f1": value, "gold": 9, "by_type": {}}
+        for part, value in (("validation", f1), ("test", test))
+    }
+    return {
+        "phases": [1, 2] if name == "original" else [2, 3],
+        "regimen": name,
+        "curve": FLAT if name == "original" else STEP,
+        "schedule": "single",
+        "teacher": "t",
+        "distilled": distilled,
+        "budget": 100,
+        "subset_seed": 1,
+        "seed": seed,
+        **scores,
+        "examples": {"original": 640, "distilled": 0 if name == "original" else 640},
+        "human_labels": {"train": 100, "validation": 20},
+        "steps": 80,
+        "seconds": 12.3,
+        "model": "stages/x/model",
+    }
+
+
+def results(*cells: Json, simulated: bool = False, title: str = "A study") -> Json:
+    """A results document."""
+    outcomes = dict.fromkeys(("exact", "repaired", "ambiguous", "not_in_text"), 0) | {"exact": 7}
+    scores = {"precision": None, "recall": None, "f1": None, "by_type": None}
+    near = {"validation": 1, "test": 2}
+    return {
+        "study": "s",
+        "title": title,
+        "note": "illustration, not evidence",
+        "simulated": simulated,
+        "student": "minilm",
+        "labels": ["PER"],
+        "seeds": [1],
+        "steps": 80,
+        "batch_size": 16,
+        "learning_rate": 3e-4,
+        "mean_share": 0.5,
+        "versions": {"nerdistill": "1"},
+        "teacher": [
+            {"corpus": "web", "annotator": "replay", "model": "m|1", "simulated": simulated}
+            | {"sentences": 10, "failed": 1, "outcomes": outcomes, **scores}
+        ],
+        "original": [
+            {"budget": 100, "subset_seed": 1, "sentences": 100, "documents": 9}
+            | {"human_labels": {"train": 100, "validation": 20}, "left_in_pool": 5}
+            | {"shared_with_teacher": 3, "dropped_duplicates": 0, "near_duplicates": near}
+        ],
+        "distilled": [
+            {"name": "web", "source": "teacher", "sentences": 9}
+            | {"near_duplicates": near, "dropped_duplicates": 0}
+        ],
+        "cells": list(cells),
+        "missing_cells": 2,
+        "winner": None,
+    }
+
+
+def test_best_is_by_validation() -> None:
+    """The row that test likes best is not the one that is marked."""
+    data = tables(results(cell("original", 80.0, 70.0), cell("simple-mix", 79.0, 75.0)))[2]
+    assert data.title.startswith("Phase 2")
+    assert (data.best, [row[0] for row in data.rows]) == (0, ["original", "simple-mix"])
+
+
+def test_a_ceiling_is_never_best() -> None:
+    """Gold labels that nobody has cannot win."""
+    data = tables(
+        results(cell("original", 80.0, 70.0), cell("simple-mix", 99.0, 99.0, distilled="gold web"))
+    )[2]
+    assert data.best == 0
+
+
+def test_seeds_make_one_row_with_a_deviation() -> None:
+    """Cells that differ by seed alone are one row: mean and standard deviation."""
+    cells = [cell("simple-mix", f1, f1, seed) for seed, f1 in enumerate((70.0, 72.0, 74.0))]
+    (_, _, phase) = tables(results(*cells))
+    assert len(phase.rows) == 1
+    assert "72.0 ±2.0" in phase.rows[0]
+    assert spread([71.25]) == "71.2"
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_every_head_carries_note_and_simulated(simulated: bool) -> None:
+    """Nobody can cut a table out and lose what it rests on."""
+    told = results(cell("original", 1.0, 1.0), cell("simple-mix", 1.0, 1.0), simulated=simulated)
+    assert len(tables(told)) == 4
+    for data in tables(told):
+        assert "illustration, not evidence" in data.title
+        assert (SIMULATED in data.title) == simulated
+    assert (SIMULATED in report(told)) == simulated
+    assert (SIMULATED in f1_svg(told)) == simulated
+
+
+def test_tables_fit_a_terminal_of_80() -> None:
+    """No line is wider than 80 characters, and no number is cut."""
+    cells = [cell("original-then-distilled-restart", 70.0, 71.0, seed) for seed in (1, 2)]
+    stream = io.StringIO()
+    console = Console(file=stream, width=80)
+    for table in rich_tables(results(*cells)):
+        console.print(table)
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+    assert "70.0 ±0.0" in stream.getvalue()
+    assert "71.0 ±0.0" in stream.getvalue()
+
+
+def test_names_cannot_break_the_page() -> None:
+    """Bars, tags and line breaks in names stay text."""
+    page = report(results(cell("original", 1.0, 1.0), title="a | <script>alert(1)</script>\n# b"))
+    assert page.startswith("# a \\| &lt;script&gt;alert(1)&lt;/script&gt; # b\n")
+    assert "m\\|1" in page
+    assert "<script>" not in page
+
+
+def test_the_page_says_what_it_may_not_claim() -> None:
+    """A student that is not bert-base reproduces nothing, and missing cells are told."""
+    page = report(results(cell("original", 1.0, 1.0)))
+    assert "reproduce nothing" in page
+    assert "2 cells are not finished" in page
+    assert "reproduce nothing" not in report(results() | {"student": "bert-base-cased"})
+
+
+def test_figures_are_svg_and_always_the_same(tmp_path: Path) -> None:
+    """Equal results give equal bytes, and the files lie beside the page that shows them."""
+    told = results(cell("original", 60.0, 61.0), cell("simple-mix", 62.0, 60.5, distilled="$a$"))
+    for draw in (curves_svg, f1_svg):
+        assert ET.fromstring(draw(told)).tag.endswith("svg")  # noqa: S314 - our own text
+        assert draw(told) == draw(told)
+    page = write_report(told, tmp_path)
+    assert page.read_text().count(".svg)") == 2
+    assert (tmp_path / "curves.svg").is_file()
+    assert (tmp_path / "f1.svg").is_file()
+
+
+def test_an_unfinished_study_has_a_report_too(tmp_path: Path) -> None:
+    """Before the first training has ended there is a page that says so."""
+    assert "No training is finished yet." in write_report(results(), tmp_path).read_text()

@@ -1,0 +1,150 @@
+"""The training loop on a tiny student."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nerdistill.blend.curve import Constant, Step
+from nerdistill.progress import Silent
+from nerdistill.student.tagger import load_student
+from nerdistill.train import loop
+from nerdistill.train.fit import fit
+from nerdistill.train.loop import TrainingRecord, micro_batches, prepare
+from nerdistill.train.recipe import Recipe
+from nerdistill.types import Sentence, Span
+from tests.student_factory import save_tiny_student
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nerdistill.blend.curve import Curve
+
+PEOPLE = ["Ada", "Bela", "Chen", "Dora"]
+TYPES = ("PER",)
+TAGS = ("O", "B-PER", "I-PER")
+
+
+def sentences(count: int, fillers: int = 3) -> list[Sentence]:
+    """Made-up sentences, each with one person somewhere."""
+    made = []
+    for i in range(count):
+        tokens = ["left"] * (1 + i % fillers) + [PEOPLE[i % 4]] + ["for", "good"] * (i % fillers)
+        at = 1 + i % fillers
+        made.append(Sentence(str(i), tuple(tokens), spans=(Span(at, at + 1, "PER"),)))
+    return made
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    """A pretrained encoder that knows the words."""
+    return save_tiny_student(tmp_path / "student", [*PEOPLE, "left", "for", "good"])
+
+
+def run(student: Path, out: Path, *, curve: Curve, recipe: Recipe, seed: int = 1) -> TrainingRecord:
+    """One training on made-up pools."""
+    return fit(
+        student=student,
+        types=TYPES,
+        original=sentences(12),
+        distilled=sentences(20, fillers=5),
+        curve=curve,
+        recipe=recipe,
+        seed=seed,
+        out=out,
+        progress=Silent(),
+        title="test",
+    )
+
+
+SHORT = Recipe(steps=6, batch_size=4, learning_rate=1e-3)
+
+
+def test_the_same_seed_gives_the_same_bytes(student: Path, tmp_path: Path) -> None:
+    """Two runs end with bit-identical weights; another seed does not."""
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(student, tmp_path / name, curve=Constant(0.5), recipe=SHORT, seed=seed)
+    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_the_student_learns(student: Path, tmp_path: Path) -> None:
+    """On an easy task the loss falls far below where it began."""
+    recipe = Recipe(steps=60, batch_size=8, learning_rate=5e-3)
+    record = run(student, tmp_path / "out", curve=Constant(0.5), recipe=recipe)
+    assert record.losses[-1] < 0.1 * record.losses[0]
+
+
+def test_examples_shown_are_counted(student: Path, tmp_path: Path) -> None:
+    """The record says how many examples of each pool were really shown."""
+    record = run(student, tmp_path / "out", curve=Step(0.25), recipe=replace(SHORT, steps=8))
+    assert record.shown == {"original": 24, "distilled": 8}
+    assert 0.5 < record.useful_tokens <= 1.0
+
+
+def test_restart_and_single_differ(student: Path, tmp_path: Path) -> None:
+    """A new schedule and optimizer at the switch changes what is learnt, from there on only."""
+    records = [
+        run(student, tmp_path / schedule, curve=Step(0.5), recipe=replace(SHORT, schedule=schedule))
+        for schedule in ("single", "restart")
+    ]
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("single", "restart")]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert records[0].shown == records[1].shown
+
+
+def _gradients(student: Path, examples: list[loop.Example]) -> dict[str, torch.Tensor]:
+    """Gradients of the summed loss with dropout off."""
+    tagger = load_student(student, TAGS, seed=1)
+    tagger.model.train(mode=False)
+    for batch in micro_batches(examples, pad=0):
+        loop._loss(tagger, batch).backward()  # type: ignore[no-untyped-call]
+    named = tagger.model.named_parameters()
+    return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
+
+
+def test_micro_batches_do_not_change_the_gradient(
+    student: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However a step is cut into micro-batches, its gradient is that of one padded batch."""
+    examples = prepare(sentences(12, fillers=6), load_student(student, TAGS, seed=1).encoder, TAGS)
+    cut = _gradients(student, examples)
+    pieces = list(micro_batches(examples, pad=0))
+    monkeypatch.setattr(loop, "UNEVEN", 1e9)
+    whole = _gradients(student, examples)
+    assert len(pieces) > 1 == len(list(micro_batches(examples, pad=0)))
+    for name, gradient in whole.items():
+        torch.testing.assert_close(cut[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_weight_zero_masks_a_word(student: Path) -> None:
+    """A word of weight 0 may carry any label: the gradient does not see it."""
+    encoder = load_student(student, TAGS, seed=1).encoder
+    tokens, masked = ("Ada", "left", "Bela"), (1.0, 1.0, 0.0)
+    right = Sentence("a", tokens, spans=(Span(0, 1, "PER"), Span(2, 3, "PER")), weights=masked)
+    wrong = Sentence("a", tokens, spans=(Span(0, 1, "PER"),), weights=masked)
+    one, other = (_gradients(student, prepare([s], encoder, TAGS)) for s in (right, wrong))
+    for name, gradient in one.items():
+        assert torch.equal(gradient, other[name])
+
+
+def test_long_sentences_are_trained_in_windows(student: Path) -> None:
+    """A sentence beyond the encoder's room contributes every one of its words."""
+    tokens = ("left",) * 150
+    encoder = load_student(student, TAGS, seed=1).encoder
+    (example,) = prepare([Sentence("a", tokens, spans=())], encoder, TAGS)
+    words = sum(len(batch.classes) for batch in micro_batches([example], pad=0))
+    assert len(example.windows) > 1
+    assert words == 150
+
+
+def test_unlabelled_sentences_are_refused(student: Path) -> None:
+    """Nobody's labels are not "no entities"."""
+    encoder = load_student(student, TAGS, seed=1).encoder
+    with pytest.raises(ValueError, match="unlabelled"):
+        prepare([Sentence("a", ("Ada",))], encoder, TAGS)

@@ -1,0 +1,45 @@
+"""Schedules are pure functions of the step."""
+
+from __future__ import annotations
+
+import pytest
+
+from nerdistill.blend.curve import Constant, Step
+from nerdistill.errors import ConfigError
+from nerdistill.train.recipe import Recipe, rate_at, stage_starts
+
+
+def test_one_climb_and_one_decay() -> None:
+    """The rate climbs to its peak over the warm-up and then falls in a line, never to 0."""
+    recipe = Recipe(steps=100, learning_rate=1.0, warmup=0.1)
+    rates = [rate_at(step, (0,), recipe) for step in range(100)]
+    assert rates[9] == max(rates) == 1.0
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert 0 < rates[-1] < 0.02
+
+
+def test_a_restart_climbs_again() -> None:
+    """Where the pools change, a second training starts: its rates are those of the first."""
+    recipe = Recipe(steps=100, learning_rate=1.0, schedule="restart")
+    starts = stage_starts(Step(0.5), recipe)
+    assert starts == (0, 50)
+    rates = [rate_at(step, starts, recipe) for step in range(100)]
+    assert rates[:50] == rates[50:]
+
+
+def test_a_single_schedule_ignores_the_switch() -> None:
+    """One schedule over the whole budget has one start."""
+    assert stage_starts(Step(0.5), Recipe()) == (0,)
+
+
+@pytest.mark.parametrize("at", [0.0, 1.0])
+def test_a_switch_at_an_end_is_none(at: float) -> None:
+    """A step curve that never switches has one stage."""
+    assert stage_starts(Step(at), Recipe(schedule="restart")) == (0,)
+
+
+def test_restart_needs_a_switch() -> None:
+    """A curve without a switch cannot restart."""
+    with pytest.raises(ConfigError, match="restart"):
+        stage_starts(Constant(0.5), Recipe(schedule="restart"))
