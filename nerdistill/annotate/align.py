@@ -2,19 +2,22 @@
 
 A mention is looked for as it is written, on token boundaries only: "US" is never found inside
 "virus". Where it is not there, differences of case, white space, quotation marks and dashes are
-forgiven, then punctuation at its ends. Repeated mentions take successive places.
+forgiven, then what a model adds at its ends. Repeated mentions take successive places.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from nerdistill.types import Issue, Outcome, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from nerdistill.annotate.parse import Mention
     from nerdistill.labels import LabelSchema
@@ -28,8 +31,10 @@ _QUOTES = {**dict.fromkeys(map(ord, "‘’‚`´′"), "'"), **dict.fromkeys(ma
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _FORGIVEN = {**_DASHES, **_QUOTES, **_INVISIBLE}
 
-_ENDS = " \t.,;:!?\"'()[]{}<>*_`"
+_ENDS = " \t.,;:!?\"'‘’“”()[]{}<>*_`"  # noqa: RUF001 - as above
 """What may stand around a mention without being part of it."""
+_POSSESSIVES = ("'s", "’s", "'S", "’S")  # noqa: RUF001 - both apostrophes occur
+_GLOSS = re.compile(r"\([^()]*\)\W*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +60,30 @@ def align(mentions: Sequence[Mention], sentence: Sentence, schema: LabelSchema) 
     the reply does: it takes its first free place.
     """
     finder = _Finder(sentence)
+    labels = [schema.resolve(mention.label) for mention in mentions]
+    places = [
+        finder.places(mention) if label else ()
+        for mention, label in zip(mentions, labels, strict=True)
+    ]
+    waiting = Counter(places)
+    free = [True] * len(sentence.tokens)
     taken: dict[int, Span] = {}
-    outcomes: dict[int, Outcome] = {}
-    places = {i: finder.places(mention) for i, mention in enumerate(mentions)}
-    order = sorted(places, key=lambda i: (-_width(places[i]), i))
-    for number, i in enumerate(order):
-        label = schema.resolve(mentions[i].label)
-        if label is None:
-            outcomes[i] = "unknown_label"
-        elif not places[i]:
-            outcomes[i] = "not_in_text"
-        else:
-            free = [place for place in places[i] if _is_free(place, taken.values())]
-            if not free:
-                outcomes[i] = "overlap"
-                continue
-            taken[i] = Span(*free[0], label)
-            waiting = sum(places[j] == places[i] for j in order[number:])
-            verbatim = sentence.surface(taken[i]) == mentions[i].text
-            if len(free) > waiting and mentions[i].start is None:
-                outcomes[i] = "ambiguous"
-            else:
-                outcomes[i] = "exact" if verbatim else "repaired"
+    outcomes: list[Outcome] = ["not_in_text" if label else "unknown_label" for label in labels]
+    for i in sorted(range(len(mentions)), key=lambda i: (-_width(places[i]), i)):
+        label = labels[i]
+        if label is None or not places[i]:
+            continue
+        open_places = [place for place in places[i] if all(free[slice(*place)])]
+        ambiguous = len(open_places) > waiting[places[i]]
+        waiting[places[i]] -= 1
+        if not open_places:
+            outcomes[i] = "overlap"
+            continue
+        start, end = open_places[0]
+        free[start:end] = [False] * (end - start)
+        taken[i] = Span(start, end, label)
+        verbatim = sentence.surface(taken[i]) == mentions[i].text
+        outcomes[i] = "ambiguous" if ambiguous else "exact" if verbatim else "repaired"
     placed = sorted(taken, key=lambda i: taken[i].start)
     issues = (Issue(outcomes[i], one.label, one.text) for i, one in enumerate(mentions))
     return Alignment(tuple(taken[i] for i in placed), tuple(placed), tuple(issues))
@@ -86,30 +93,34 @@ def _width(places: Sequence[Place]) -> int:
     return places[0][1] - places[0][0] if places else 0
 
 
-def _is_free(place: Place, spans: Iterable[Span]) -> bool:
-    return all(place[1] <= span.start or span.end <= place[0] for span in spans)
-
-
 class _Finder:
     """Finds mentions in one sentence, on token boundaries."""
 
     def __init__(self, sentence: Sentence) -> None:
-        self._sentence = sentence
+        self._text = sentence.text
+        self._starts = {start: i for i, (start, _) in enumerate(sentence.offsets)}
+        self._ends = {end: i + 1 for i, (_, end) in enumerate(sentence.offsets)}
         self._normal = [normalise(token) for token in sentence.tokens]
+        # Models repeat themselves; a text is looked for once.
+        self._anywhere = cache(self._search)
 
-    def places(self, mention: Mention) -> list[Place]:
-        """Where a mention stands: as it is written, else as it may be meant."""
+    def places(self, mention: Mention) -> tuple[Place, ...]:
+        """Where a mention stands: at the place that it names, else wherever its text does."""
         if mention.start is not None:
             at = self._verbatim_at(mention.start, mention.text)
-            return [at] if at else []
-        found = self._verbatim(mention.text)
-        for text in (mention.text, mention.text.strip(_ENDS), _without_possessive(mention.text)):
-            found = found or self._forgiving(text)
-        return found
+            return (at,) if at else ()
+        return self._anywhere(mention.text)
+
+    def _search(self, text: str) -> tuple[Place, ...]:
+        """As it is written, else as it may be meant."""
+        found = self._verbatim(text)
+        for meant in _readings(text):
+            found = found or self._forgiving(meant)
+        return tuple(found)
 
     def _verbatim(self, text: str) -> list[Place]:
-        whole, found, at = self._sentence.text, list[Place](), -1
-        while text and (at := whole.find(text, at + 1)) >= 0:
+        found, at = list[Place](), -1
+        while text and (at := self._text.find(text, at + 1)) >= 0:
             place = self._verbatim_at(at, text)
             if place:
                 found.append(place)
@@ -117,11 +128,10 @@ class _Finder:
 
     def _verbatim_at(self, at: int, text: str) -> Place | None:
         """The tokens that spell `text` at a character, if its ends are tokens' ends."""
-        starts = {start: i for i, (start, _) in enumerate(self._sentence.offsets)}
-        ends = {end: i + 1 for i, (_, end) in enumerate(self._sentence.offsets)}
-        start, end = starts.get(at), ends.get(at + len(text))
-        spelt = self._sentence.text[at : at + len(text)] == text
-        return (start, end) if spelt and start is not None and end is not None else None
+        start, end = self._starts.get(at), self._ends.get(at + len(text))
+        if start is None or end is None or not self._text.startswith(text, at):
+            return None
+        return (start, end) if start < end else None
 
     def _forgiving(self, text: str) -> list[Place]:
         """Runs of tokens that spell the text once both are normalised; they do not overlap."""
@@ -149,6 +159,16 @@ class _Finder:
         return None
 
 
+def _readings(text: str) -> list[str]:
+    """What a mention may mean, from the likeliest: as it is, without what stands at its ends."""
+    bare = text.strip(_ENDS)
+    owner = bare
+    for ending in _POSSESSIVES:
+        owner = owner.removesuffix(ending)
+    # "World Trade Organization (WTO)": the model explains itself.
+    return [text, bare, owner, _GLOSS.sub("", text).strip(_ENDS)]
+
+
 def normalise(text: str) -> str:
     """A text without what a language model changes unasked: case, white space, look-alikes.
 
@@ -157,10 +177,3 @@ def normalise(text: str) -> str:
     """
     composed = unicodedata.normalize("NFKC", text.translate(_FORGIVEN)).casefold()
     return "".join(unicodedata.normalize("NFKC", composed).translate(_FORGIVEN).split())
-
-
-def _without_possessive(text: str) -> str:
-    bare = text.strip(_ENDS)
-    for ending in ("'s", "’s", "'S", "’S"):  # noqa: RUF001 - both apostrophes occur
-        bare = bare.removesuffix(ending)
-    return bare

@@ -57,9 +57,16 @@ class Audit:
     confusion: dict[str, dict[str, int]]
     disagreements: tuple[Disagreement, ...]
 
+    @property
+    def outcome_shares(self) -> dict[str, float]:
+        """How many of a hundred mentions ended in each way; `failed`: of a hundred sentences."""
+        mentions = sum(self.outcomes.values())
+        shares = {name: _per_cent(count, mentions) for name, count in self.outcomes.items()}
+        return {**shares, "failed": _per_cent(self.failed, self.sentences)}
+
     def to_json(self) -> dict[str, object]:
         """As plain data, scores in per cent at the top level (None without gold)."""
-        told = asdict(self)
+        told = {**asdict(self), "outcome_shares": self.outcome_shares}
         scores: dict[str, object] = told.pop("score") or dict.fromkeys(
             ("precision", "recall", "f1", "gold", "by_type")
         )
@@ -100,6 +107,10 @@ def audit(annotations: Iterable[Annotation], corpus: Corpus, *, failures: int) -
         {was: dict(counts) for was, counts in sorted(confusion.items())},
         tuple(Disagreement(*key, count) for key, count in differing.most_common(SHOWN)),
     )
+
+
+def _per_cent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 2) if whole else 0.0
 
 
 def _score(pairs: list[tuple[Sentence, Annotation]]) -> Score:

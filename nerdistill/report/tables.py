@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rich.console import RenderableType
     from rich.table import Table
 
 Json = dict[str, object]
 
 SIMULATED = "SIMULATED teacher: no language model was asked"
-CAPTION = (
-    "★ best by validation F1 (test never chooses) · o+d: original and distilled examples shown"
-)
+CAPTION = "★ best by validation F1 (test never chooses); o+d: original+distilled examples"
 TITLES = {
     1: "Phase 1 · what each kind of label is worth",
     2: "Phase 2 · training regimens",
@@ -145,35 +144,40 @@ PAGE_ONLY = frozenset({"test P", "test R", "s"})
 """Columns that a terminal of 80 characters has no room for."""
 
 
-def rich_tables(results: Json) -> list[Table]:
-    """The tables for a terminal, 80 characters wide where names are short."""
+def rich_tables(results: Json) -> list[RenderableType]:
+    """The tables for a terminal with their titles, 80 characters wide where names are short."""
+    from rich.text import Text
+
+    shown: list[RenderableType] = []
+    for data in tables(results):
+        shown += [Text(data.title, style="bold"), _rich_table(data)]
+        if data.best is not None:
+            shown.append(Text(f"{CAPTION}\n", style="dim"))
+    return shown
+
+
+def _rich_table(data: TableData) -> Table:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    shown: list[Table] = []
-    for data in tables(results):
-        table = Table(title=escape(data.title), title_justify="left", title_style="bold")
-        table.box, table.pad_edge, table.padding = box.SIMPLE_HEAD, False, (0, 1)
-        kept = [at for at, column in enumerate(data.columns) if column not in PAGE_ONLY]
-        for column in (data.columns[at] for at in kept):
-            words = column in WORDS
-            table.add_column(
-                escape(column),
-                justify="left" if words else "right",
-                overflow="fold",
-                no_wrap=not words,
-                min_width=16 if column == "regimen" else None,
-            )
-        for i, row in enumerate(data.rows):
-            cells = [escape(row[at]) for at in kept]
-            if i == data.best:
-                cells[0] = f"★ {cells[0]}"
-            table.add_row(*cells, style="bold green" if i == data.best else None)
-        if data.best is not None:
-            table.caption, table.caption_justify = CAPTION, "left"
-        shown.append(table)
-    return shown
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    kept = [at for at, column in enumerate(data.columns) if column not in PAGE_ONLY]
+    for column in (data.columns[at] for at in kept):
+        words = column in WORDS
+        table.add_column(
+            escape(column),
+            justify="left" if words else "right",
+            overflow="fold",
+            no_wrap=not words,
+            min_width=16 if column == "regimen" else None,
+        )
+    for i, row in enumerate(data.rows):
+        cells = [escape(row[at]) for at in kept]
+        if i == data.best:
+            cells[0] = f"★ {cells[0]}"
+        table.add_row(*cells, style="bold green" if i == data.best else None)
+    return table
 
 
 def markdown_table(data: TableData) -> str:

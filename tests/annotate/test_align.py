@@ -78,6 +78,7 @@ def test_a_mention_without_free_place_overlaps() -> None:
         ("at “ Ulm ” today", '" Ulm "'),
         ("in Jose\u0301 's street", "José"),
         ("in Ul\u200bm today", "Ulm"),
+        ("in Ulm today", "Ulm (a city)"),
     ],
 )
 def test_small_differences_are_repaired(text: str, mention: str) -> None:
@@ -111,6 +112,19 @@ def test_a_told_place_is_taken() -> None:
     found = align([Mention("ORG", "Borsk", 11)], sentence_of("Borsk beat Borsk"), SCHEMA)
     assert found.spans == (Span(2, 3, "ORG"),)
     assert found.issues[0].outcome == "exact"
+
+
+def test_a_told_place_must_be_a_token() -> None:
+    """A mark inside a word is not in the text, wherever else the name stands."""
+    found = align([Mention("LOC", "US", 6)], sentence_of("the viUSr hit US"), SCHEMA)
+    assert found.issues[0].outcome == "not_in_text"
+
+
+def test_a_reply_that_repeats_itself_ends() -> None:
+    """Tens of thousands of mentions, as a model in a loop writes them, are all accounted for."""
+    found = align([Mention("LOC", "Ulm")] * 50_000, sentence_of("Ulm beat Ulm"), SCHEMA)
+    assert [issue.outcome for issue in found.issues[:3]] == ["exact", "exact", "overlap"]
+    assert len(found.issues) == 50_000
 
 
 WORDS = st.sampled_from(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nerdistill.annotate.audit import audit
+from nerdistill.annotate.audit import OUTCOMES, audit
 from nerdistill.digest import Digest
 from nerdistill.types import Annotation, Corpus, Document, Issue, Provenance, Sentence, Span
 
@@ -81,6 +81,14 @@ def test_outcomes_add_up() -> None:
         "unknown_label": 0,
         "overlap": 0,
     }
+    assert found.outcome_shares["exact"] == found.outcome_shares["not_in_text"] == 50.0
+
+
+def test_shares_count_failed_sentences_among_all() -> None:
+    """Failures are a share of the sentences, outcomes a share of the mentions, if there are any."""
+    shares = audit([], GOLD, failures=3).to_json()["outcome_shares"]
+    expected: dict[str, float] = dict.fromkeys(OUTCOMES, 0.0)
+    assert shares == {**expected, "failed": 100.0}
 
 
 def test_without_gold_there_are_no_scores() -> None:

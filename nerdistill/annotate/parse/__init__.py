@@ -8,13 +8,14 @@ own; the first that recognises a reply reads it. A reply that none recognises is
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from nerdistill.annotate.parse.jsonlike import read_json, read_loose_dict
-from nerdistill.annotate.parse.lines import read_judged, read_typed_lines
+from nerdistill.annotate.parse.jsonlike import read_json
+from nerdistill.annotate.parse.judged import read_judged
+from nerdistill.annotate.parse.lines import read_typed_lines
 from nerdistill.annotate.parse.marks import read_marks
 from nerdistill.annotate.parse.mention import Mention, ParseError, Question
+from nerdistill.annotate.parse.nothing import says_none
 from nerdistill.annotate.parse.tables import read_table
 
 if TYPE_CHECKING:
@@ -26,24 +27,14 @@ __all__ = ["Mention", "ParseError", "parse_reply"]
 
 READERS: dict[str, Callable[[str, Question], list[Mention] | None]] = {
     "JSON": read_json,
-    "loose dict": read_loose_dict,
-    "Markdown table": read_table,
     "marked sentence": read_marks,
     "judged list": read_judged,
+    "Markdown table": read_table,
     "typed lines": read_typed_lines,
 }
 """In the order in which they are tried. None means: not my format."""
 
-_DENIAL = re.compile(
-    r"""\A\W*(?:none|n/a|nothing)\W*\Z
-    | \bno\b (?!\s+(?:other|more|further|additional|longer)\b) [^.\n]{0,60}
-      \b(?:entit(?:y|ies)|references?|mentions?)\b
-    | \bnot\s+(?:contain|mention|include|have|refer|see|find)\b [^.\n]{0,60} \bentit(?:y|ies)\b
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_LONGEST_DENIAL = 600
-"""In characters: a longer text is no plain "there are none"."""
+_THOUGHT = "</think>"
 
 
 def parse_reply(
@@ -56,24 +47,32 @@ def parse_reply(
 ) -> tuple[Mention, ...]:
     """The mentions of a reply, as it wrote them and in its order.
 
+    What a model thinks aloud before it answers (`<think>…</think>`) is left out.
+
     Args:
         text: the reply.
         sentence: what it is about.
         schema: whose type names and aliases tell labels from mentions.
         default_label: the type that was asked for, where a reply is about one type only.
-        salvage: read the whole entities of JSON that was cut off.
+        salvage: read what is whole of JSON that was cut off.
 
     Raises:
-        ParseError: no format fits, or the reply was cut off.
+        ParseError: no format fits, the reply was cut off, or it contradicts itself.
     """
-    question = Question(sentence, schema, default_label, salvage)
-    if not text.strip():
+    answer = text.rpartition(_THOUGHT)[2]
+    if not answer.strip():
         raise ParseError("the reply is empty")
-    for read in READERS.values():
-        found = read(text, question)
-        if found is not None:
-            return tuple(found)
-    if len(text) <= _LONGEST_DENIAL and _DENIAL.search(text):
+    if answer.lstrip().startswith("<think>"):
+        raise ParseError("the reply was cut off while the model was thinking: raise max_tokens")
+    question = Question(sentence, schema, default_label, salvage)
+    try:
+        for read in READERS.values():
+            found = read(answer, question)
+            if found is not None:
+                return tuple(found)
+    except RecursionError as error:
+        raise ParseError("the reply is nested too deeply") from error
+    if says_none(answer, schema, default_label):
         return ()
-    start = " ".join(text[:60].split())
+    start = " ".join(answer[:60].split())
     raise ParseError(f"no known format (tried {', '.join(READERS)}); the reply starts “{start}”")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nerdistill.annotate.parse.mention import Mention
+from nerdistill.annotate.parse.mention import Mention, ParseError
 
 if TYPE_CHECKING:
     from nerdistill.annotate.parse.mention import Question
 
-_MARK = re.compile(r"@@(.+?)##")
+_MARK = re.compile(r"@@((?:[^@#\n]|@(?!@)|#(?!#))+)##")
 
 
 def read_marks(text: str, question: Question) -> list[Mention] | None:
@@ -18,20 +18,21 @@ def read_marks(text: str, question: Question) -> list[Mention] | None:
 
     The format has no room for a type: it needs the one that was asked for. The bare sentence
     states that there is no entity of that type.
+
+    Raises:
+        ParseError: a mark is never closed.
     """
-    label = question.default_label
-    if label is None:
-        names = question.schema.names
-        label = names[0] if len(names) == 1 else None
+    names = question.schema.names
+    label = question.default_label or (names[0] if len(names) == 1 else None)
     body = text.strip()
-    if label is None or ("@@" not in body and body != question.sentence.strip()):
+    if label is None or ("@@" not in body and body.split() != question.sentence.split()):
         return None
-    bare = _MARK.sub(r"\1", body)
-    shift = question.sentence.find(bare) if bare else -1
+    marks = list(_MARK.finditer(body))
+    if body.count("@@") > len(marks):
+        raise ParseError("a mark @@ is never closed by ##")
+    shift = question.sentence.find(_MARK.sub(r"\1", body))
     found: list[Mention] = []
-    removed = 0
-    for mark in _MARK.finditer(body):
-        start = mark.start() - removed + shift if shift >= 0 else None
+    for number, mark in enumerate(marks):
+        start = mark.start() - number * len("@@##") + shift if shift >= 0 else None
         found.append(Mention(label, mark[1], start))
-        removed += len("@@##")
     return found
