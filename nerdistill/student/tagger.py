@@ -10,7 +10,7 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
-from nerdistill.errors import AssetError
+from nerdistill.errors import AssetError, NerdistillError
 from nerdistill.student.encode import Encoder
 
 if TYPE_CHECKING:
@@ -83,9 +83,20 @@ def load_tagger(folder: Path) -> Tagger:
 
 
 def save_tagger(tagger: Tagger, folder: Path) -> None:
-    """Write weights, config and tokenizer; `AutoModelForTokenClassification` opens the folder."""
-    tagger.model.save_pretrained(folder)
-    tagger.tokenizer.save_pretrained(folder)
+    """Write weights, config and tokenizer; `AutoModelForTokenClassification` opens the folder.
+
+    Raises:
+        NerdistillError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        tagger.model.save_pretrained(folder)
+        tagger.tokenizer.save_pretrained(folder)
+    except (OSError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise NerdistillError(
+            f"the model cannot be written to {folder}: {reason}",
+            "Free space or name another folder, then run the same command again.",
+        ) from error
 
 
 def _config(folder: Path) -> dict[str, object]:

@@ -203,7 +203,7 @@ class Graph:
         pool = self.distilled(names, gold=gold) if names else None
         sample = self.sample(budget, subset_seed)
         about = f"{regimen.name}{f' on {names[0]}' if regimen.pools == 'apart' else ''}, "
-        about += f"{budget} original, seed {seed}"
+        about += f"{budget} original, seed {seed} (phase {'+'.join(map(str, phases))})"
         train = self.train(regimen, sample=sample, pool=pool, seed=seed, title=about)
         capped = config.validation.labels == "capped"
         chooser = sample if capped else self.corpus(config.validation.corpus)

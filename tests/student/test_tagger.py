@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification
 
-from nerdistill.errors import AssetError
+from nerdistill.errors import AssetError, NerdistillError
 from nerdistill.student.tagger import load_student, load_tagger, save_tagger
 from tests.student_factory import save_tiny_student
 
@@ -39,6 +39,14 @@ def test_a_saved_tagger_opens_in_transformers(student: Path, tmp_path: Path) -> 
     assert theirs.config.id2label == dict(enumerate(TAGS))
     assert load_tagger(tmp_path / "out").tags == TAGS
     assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_a_model_that_cannot_be_written_is_one_line(student: Path, tmp_path: Path) -> None:
+    """A full disk, or a file in the folder's place, is told without a traceback."""
+    (tmp_path / "file").write_text("")
+    tagger = load_student(student, TAGS, seed=1)
+    with pytest.raises(NerdistillError, match="cannot be written"):
+        save_tagger(tagger, tmp_path / "file" / "out")
 
 
 def test_the_seed_draws_the_head(student: Path) -> None:
