@@ -116,7 +116,8 @@ def _human_labels(results: Json) -> str:
             f"- Budget {row['budget']} (subset {row['subset_seed']}): {labels['train']} sentences "
             f"for training and {labels['validation']} for validation; "
             f"{row['left_in_pool']:,} left in the pool, {row['shared_with_teacher']:,} kept out "
-            f"because the teacher labelled their document or text, {_duplicates(row)}."
+            f"because a corpus that must stay apart holds their document or text; "
+            f"{_duplicates(row)}."
         )
     lines += [
         f"- Distilled pool {plain(str(row['name']))}: {row['sentences']:,} sentences, "

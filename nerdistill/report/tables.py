@@ -111,7 +111,7 @@ def _phase_table(results: Json, phase: int) -> TableData:
         columns["budget"] = lambda group: str(group.budget)
     columns |= {
         "shown o+d": lambda group: f"{_shown(group, 'original')}+{_shown(group, 'distilled')}",
-        "labels": lambda group: f"{fmean(group.numbers('human_labels', 'train')):.0f}",
+        "human": lambda group: f"{fmean(group.numbers('human_labels', 'train')):.0f}",
         "valid. F1": lambda group: spread(group.numbers("validation", "f1")),
         "test P": lambda group: spread(group.numbers("test", "precision")),
         "test R": lambda group: spread(group.numbers("test", "recall")),
