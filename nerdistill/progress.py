@@ -26,6 +26,8 @@ Fact = str | float | int
 """What is shown beside a task: `loss=0.31`, `failures=2`."""
 
 SECONDS_BETWEEN_LINES = 5.0
+RATES = frozenset({"sentences"})
+"""Facts that are rates a second: the board shows one in place of the task's own rate."""
 
 
 class Task(Protocol):
@@ -72,7 +74,8 @@ class _Clock:
 
 
 def _fact(name: str, value: Fact) -> str:
-    return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+    told = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{told} {name}/s" if name in RATES else f"{name} {told}"
 
 
 def _duration(seconds: float) -> str:
@@ -193,26 +196,25 @@ class LiveBoard:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Board
+        from rich.table import Column
 
+        # The title gives way on a narrow terminal; numbers never do.
+        title = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self._board: RichProgress = Board(
-            TextColumn("[bold]{task.description}", markup=True),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("left", style="dim"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[facts]}", markup=False, style="cyan"),
+            TextColumn("[bold]{task.description}", table_column=title),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            *(
+                TextColumn(
+                    f"{{task.fields[{name}]}}", markup=False, table_column=Column(no_wrap=True)
+                )
+                for name in ("rate", "left", "facts")
+            ),
             console=Console(stderr=True),
             transient=True,
+            expand=True,
             refresh_per_second=4,
         )
 
@@ -234,7 +236,7 @@ class LiveBoard:
         from rich.markup import escape
 
         clock = _Clock(title, total, unit)
-        row = self._board.add_task(escape(title), total=total, rate=unit, facts="")
+        row = self._board.add_task(escape(title), total=total, rate=unit, left="", facts="")
         try:
             yield _LiveTask(clock, self._board, row)
         finally:
@@ -250,12 +252,17 @@ class _LiveTask:
         self._clock, self._board, self._row = clock, board, row
 
     def advance(self, count: int = 1, **facts: Fact) -> None:
-        self._clock.add(count, facts)
+        clock = self._clock
+        clock.add(count, facts)
+        rates = {name: f"{value:.3g}" for name, value in clock.facts.items() if name in RATES}
+        rate = next(iter(rates.items()), (clock.unit, f"{clock.rate:.3g}"))
+        left = clock.seconds_left
         self._board.update(
             self._row,
             advance=count,
-            rate=f"{self._clock.rate:.3g} {self._clock.unit}/s",
-            facts=" · ".join(_fact(*item) for item in self._clock.facts.items()),
+            rate=f"{rate[1]} {rate[0]}/s",
+            left="" if left is None else f"{_duration(left)} left",
+            facts=" · ".join(_fact(*item) for item in clock.facts.items() if item[0] not in RATES),
         )
 
 

@@ -133,7 +133,7 @@ def train(
         losses.append(loss)
         for pick in picks:
             shown[pick.pool] += 1
-        task.advance(1, loss=float(loss), sentences_per_s=_rate(shown, began))
+        task.advance(1, loss=float(loss), sentences=_rate(shown, began))
     values = tuple(round(float(loss), 6) for loss in losses)
     return TrainingRecord(values, shown, useful / max(fed, 1), time.monotonic() - began)
 
