@@ -11,6 +11,7 @@ import transformers
 from safetensors import SafetensorError
 
 from nerdistill.errors import AssetError, NerdistillError
+from nerdistill.labels import iob2_tags
 from nerdistill.student.encode import Encoder
 
 if TYPE_CHECKING:
@@ -64,7 +65,22 @@ def load_student(folder: Path, tags: Sequence[str], *, seed: int) -> Tagger:
         AssetError: the folder is not a student.
     """
     torch.manual_seed(seed)
-    return _load(folder, tuple(tags))
+    tagger, missing = _load(folder, tuple(tags))
+    encoder = f"{tagger.model.base_model_prefix}."
+    # transformers fills what is missing with random numbers, and says so only in its log.
+    lost = sorted(name for name in missing if name.startswith(encoder))
+    if lost:
+        raise AssetError(
+            f"model folder {folder}: model.safetensors lacks {len(lost)} of the weights that "
+            f"config.json asks for, such as {lost[0]}",
+            _HINT,
+        )
+    if not missing:
+        raise AssetError(
+            f"model folder {folder} holds a trained tagger, not a pretrained encoder",
+            "Name the encoder it was trained from: every training starts with a new head.",
+        )
+    return tagger
 
 
 def load_tagger(folder: Path) -> Tagger:
@@ -73,13 +89,29 @@ def load_tagger(folder: Path) -> Tagger:
     Raises:
         AssetError: the folder is not a trained tagger.
     """
-    classes = _config(folder).get("id2label")
-    if not isinstance(classes, dict) or "O" not in classes.values():
+    tags = _tags(_config(folder).get("id2label"))
+    if not tags:
         raise AssetError(
             f"{folder} holds no trained tagger: config.json names no IOB2 tags",
             "Name a folder that `nerdistill train` or a study wrote.",
         )
-    return _load(folder, tuple(str(classes[str(i)]) for i in range(len(classes))))
+    tagger, missing = _load(folder, tags)
+    if missing:
+        raise AssetError(
+            f"{folder} holds no trained tagger: model.safetensors lacks {min(missing)}",
+            "Name a folder that `nerdistill train` or a study wrote.",
+        )
+    return tagger
+
+
+def _tags(classes: object) -> tuple[str, ...]:
+    """The tags in class order; empty where the classes are not those of an IOB2 tagger."""
+    if not isinstance(classes, dict) or set(classes) != {str(i) for i in range(len(classes))}:
+        return ()
+    tags = tuple(str(classes[str(i)]) for i in range(len(classes)))
+    types = [tag[2:] for tag in tags if tag.startswith("B-")]
+    iob2 = "O" in tags and len(set(tags)) == len(tags) and set(tags) <= set(iob2_tags(types))
+    return tags if iob2 else ()
 
 
 def save_tagger(tagger: Tagger, folder: Path) -> None:
@@ -109,27 +141,45 @@ def _config(folder: Path) -> dict[str, object]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise AssetError(f"{folder / 'config.json'} is not JSON: {error}", _HINT) from error
-    return dict(config)
+    if not isinstance(config, dict):
+        raise AssetError(f"{folder / 'config.json'} is not a JSON object", _HINT)
+    return config
 
 
-def _load(folder: Path, tags: tuple[str, ...]) -> Tagger:
+def _load(folder: Path, tags: tuple[str, ...]) -> tuple[Tagger, set[str]]:
+    """The model, and the names of the weights that the folder did not hold."""
     config = _config(folder)
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = transformers.AutoModelForTokenClassification.from_pretrained(
+        # Without trust_remote_code=False, transformers offers at the terminal to run the
+        # folder's own Python.
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        model, loaded = transformers.AutoModelForTokenClassification.from_pretrained(
             folder,
             id2label=dict(enumerate(tags)),
             label2id={tag: i for i, tag in enumerate(tags)},
             local_files_only=True,
+            trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # told below, in one line
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
+        encoder = Encoder(tokenizer, _max_pieces(config))
+    except Exception as error:  # the libraries' parsers raise what they like
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AssetError(f"model folder {folder} cannot be loaded: {reason}", _HINT) from error
-    return Tagger(model.to(best_device()), tokenizer, Encoder(tokenizer, _max_pieces(config)), tags)
+    wrong = sorted(str(row[0]) for row in loaded["mismatched_keys"])
+    if wrong:
+        raise AssetError(
+            f"model folder {folder}: {wrong[0]} in model.safetensors has another shape than "
+            "config.json says",
+            _HINT,
+        )
+    return Tagger(model.to(best_device()), tokenizer, encoder, tags), set(loaded["missing_keys"])
 
 
 def _max_pieces(config: dict[str, object]) -> int:
