@@ -35,8 +35,10 @@ class NerdistillError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """One line: the fact, then the remedy."""
-        return " ".join(f"{self.message.rstrip('.')}. {self.hint}".split())
+        """One line: the fact, then the remedy. What cannot be printed is shown escaped."""
+        line = " ".join(f"{self.message.rstrip('.')}. {self.hint}".split())
+        # A message may quote a corpus, which may hold terminal commands or lone surrogates.
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
     def __reduce__(self) -> tuple[type[NerdistillError], tuple[str, str]]:
         """Survive the trip between processes with the hint."""

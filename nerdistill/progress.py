@@ -70,7 +70,9 @@ class _Clock:
 
     @property
     def seconds_left(self) -> float | None:
-        return None if not self.total or not self.done else (self.total - self.done) / self.rate
+        if not self.total or not self.done:
+            return None
+        return max(0, self.total - self.done) / self.rate
 
 
 def _fact(name: str, value: Fact) -> str:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nerdistill.errors import CorpusError
+
 if TYPE_CHECKING:
     from nerdistill.metrics.score import Score, TypeScore
     from nerdistill.progress import Mode
+    from nerdistill.types import Corpus
 
 PATH = click.Path(path_type=Path)
 
@@ -44,16 +47,16 @@ def command(model: Path, corpus: Path, windows: bool, as_json: bool, progress: M
     from nerdistill.progress import open_progress
 
     gold = read_corpus(corpus)
+    types = _types(gold, corpus)
     folder = assets.find(model, kind="model")
     from nerdistill.evaluate.scoring import evaluate_model
     from nerdistill.student.tagger import load_tagger
 
     tagger = load_tagger(folder)
-    types = {span.label for sentence in gold.sentences for span in sentence.spans or ()}
     unknown = sorted(label for label in types if f"B-{label}" not in tagger.tags)
     if unknown:
         click.echo(
-            f"{corpus}: the model was never trained for {', '.join(unknown)}: "
+            f"{corpus}: the model was never trained for {', '.join(map(ascii, unknown))}: "
             "these entities count as missed",
             err=True,
         )
@@ -64,6 +67,19 @@ def command(model: Path, corpus: Path, windows: bool, as_json: bool, progress: M
         click.echo(json.dumps(told))
     else:
         _show(score, f"{model} on {corpus} ({len(gold):,} sentences)")
+
+
+def _types(gold: Corpus, path: Path) -> set[str]:
+    """The entity types of a corpus that must be labelled."""
+    types: set[str] = set()
+    for sentence in gold.sentences:
+        if sentence.spans is None:
+            raise CorpusError(
+                f"{path}: sentence {sentence.id} has no labels to score against",
+                "Name a corpus that humans have labelled.",
+            )
+        types.update(span.label for span in sentence.spans)
+    return types
 
 
 def _show(score: Score, title: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import click
 from nerdistill.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nerdistill.blend.curve import Curve
     from nerdistill.progress import Mode
@@ -59,10 +60,26 @@ PATH = click.Path(path_type=Path)
 @click.option("--student", type=PATH, required=True, help="Folder of the pretrained encoder.")
 @click.option("--out", type=PATH, required=True, help="Folder for the trained model.")
 @click.option("--labels", default="conll", show_default=True, help="A label schema: name or file.")
-@click.option("--steps", type=click.IntRange(1), default=400, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
-@click.option("--learning-rate", type=click.FloatRange(0, 1, True, True), default=3e-4)
-@click.option("--seed", default=1, show_default=True, help="Of the head, the order and dropout.")
+@click.option(
+    "--steps", type=click.IntRange(1), default=400, show_default=True, help="Optimizer steps."
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Sentences a step."
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=3e-4,
+    show_default=True,
+    help="The highest, after the warm-up.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=1,
+    show_default=True,
+    help="Of the head, the order and dropout.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @click.option(
@@ -102,22 +119,20 @@ def command(
     """
     from nerdistill import assets
     from nerdistill.blend.curve import describe
-    from nerdistill.files import sync_folder, write_whole
+    from nerdistill.files import write_whole
     from nerdistill.labels import load_schema
     from nerdistill.progress import open_progress
     from nerdistill.train.recipe import Recipe
 
-    if out.exists() and any(out.iterdir()) and not force:
-        raise ConfigError(f"{out} is not empty", "Name another --out, or replace it with --force.")
+    folder = assets.find(student, kind="student")
+    _check_out(out, force, [path for path in (original, distilled, folder) if path])
     types = load_schema(labels).names
     blend = _curve(curve, parameters, mean_share)
     pools = [_read(original, types), _read(distilled, types)]
     recipe = Recipe(steps, batch_size, learning_rate, schedule=schedule)
-    folder = assets.find(student, kind="student")
-    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    from nerdistill.train.fit import fit
+    with _folder_aside(out.resolve()) as aside:
+        from nerdistill.train.fit import fit
 
-    try:
         with open_progress(progress) as shown:
             record = fit(
                 student=folder,
@@ -131,19 +146,58 @@ def command(
                 progress=shown,
                 title=f"train {curve}",
             )
-        told = {"curve": describe(blend), "recipe": asdict(recipe), "seed": seed, **asdict(record)}
+        sources = {"student": folder, "original": original, "distilled": distilled}
+        told = {
+            **{name: None if path is None else str(path) for name, path in sources.items()},
+            "types": types,
+            "curve": describe(blend),
+            "recipe": asdict(recipe),
+            "seed": seed,
+            **asdict(record),
+        }
         write_whole(aside / "training.json", json.dumps(told, indent=1) + "\n")
-        sync_folder(aside)
-        if out.exists():
-            shutil.rmtree(out)
-        aside.replace(out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     if as_json:
         click.echo(json.dumps({"out": str(out), **told}))
         return
     examples = f"{record.shown['original']} original and {record.shown['distilled']} distilled"
     click.echo(f"{out}: {steps} steps, {examples} examples, {record.seconds:.0f} s")
+
+
+def _check_out(out: Path, force: bool, sources: Sequence[Path]) -> None:
+    """Refuse a place that cannot be taken, before any time is spent on training."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file", "Name a folder with --out.")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not force:
+        raise ConfigError(f"{out} is not empty", "Name another --out, or replace it with --force.")
+    for path in sources:
+        if path.resolve().is_relative_to(out.resolve()):
+            raise ConfigError(
+                f"{out} holds {path}, which --force would delete", "Name another --out."
+            )
+
+
+@contextmanager
+def _folder_aside(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place at the end; where that fails, `out` stays."""
+    from nerdistill.files import sync_folder
+
+    aside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    # At once: where nothing can be written, better to hear of it before the training.
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        sync_folder(aside)
+        if out.exists():
+            out.replace(old)
+        aside.replace(out)
+    finally:
+        if old.exists() and not out.exists():
+            old.replace(out)
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _curve(kind: str, parameters: tuple[str, ...], mean_share: str) -> Curve:

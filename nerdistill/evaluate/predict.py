@@ -31,7 +31,7 @@ def predict_tags(
     Args:
         tagger: left in evaluation mode.
         sentences: to label.
-        task: advanced by one a window.
+        task: advanced by one a sentence.
         windows: False cuts long sentences off as plain truncation does; words behind the cut are
             then predicted as O.
     """
@@ -39,7 +39,7 @@ def predict_tags(
     tags = [["O"] * len(sentence.tokens) for sentence in sentences]
     items = [(window, number) for number, found in enumerate(coded) for window in found]
     items.sort(key=lambda item: len(item[0].pieces))
-    cuts = [0]
+    cuts = [0] if items else []
     for i, (window, _) in enumerate(items):
         if len(window.pieces) * (i + 1 - cuts[-1]) > BATCH_PIECES and i > cuts[-1]:
             cuts.append(i)
@@ -52,7 +52,7 @@ def predict_tags(
             for (window, number), row in zip(batch, classes, strict=True):
                 for word, head in enumerate(window.heads, start=window.first_word):
                     tags[number][word] = tagger.tags[row[head]]
-            task.advance(len(batch))
+            task.advance(sum(window.first_word == 0 for window, _ in batch))
     return tags
 
 

@@ -39,6 +39,6 @@ def evaluate_model(
                 "Name a corpus that humans have labelled.",
             )
         gold.append(spans_to_tags(sentence.spans, len(sentence.tokens)))
-    with progress.task(title, total=None, unit="sentences") as task:
+    with progress.task(title, total=len(sentences), unit="sentences") as task:
         tags = predict_tags(tagger, sentences, task=task, windows=windows)
     return score(gold, tags), tags

@@ -64,8 +64,8 @@ class Encoder:
 
         Args:
             sentences: words of each.
-            windows: False keeps only the first window, as plain truncation does; the words behind
-                it are then scored nowhere.
+            windows: False keeps only the first window and scores all of it, as plain truncation
+                does; the words behind it are then scored nowhere.
         """
         batch = self._backend.encode_batch(
             [list(words) for words in sentences], is_pretokenized=True, add_special_tokens=False
@@ -79,7 +79,10 @@ class Encoder:
             # A word of nothing but, say, a zero-width space has no piece; a huge word has too many.
             kept = [word[: self.room] or [self._unknown] for word in pieces]
             cuts = self._cut([len(word) for word in kept])
-            coded.append([self._window(kept, *cut) for cut in (cuts if windows else cuts[:1])])
+            if not windows:
+                _, end, _, _ = cuts[0]
+                cuts = [(0, end, 0, end)]
+            coded.append([self._window(kept, *cut) for cut in cuts])
         return coded
 
     def _cut(self, sizes: Sequence[int]) -> list[tuple[int, int, int, int]]:

@@ -124,7 +124,7 @@ def save_tagger(tagger: Tagger, folder: Path) -> None:
         tagger.model.save_pretrained(folder)
         tagger.tokenizer.save_pretrained(folder)
     except (OSError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise NerdistillError(
             f"the model cannot be written to {folder}: {reason}",
             "Free space or name another folder, then run the same command again.",
@@ -170,13 +170,13 @@ def _load(folder: Path, tags: tuple[str, ...]) -> tuple[Tagger, set[str]]:
         )
         encoder = Encoder(tokenizer, _max_pieces(config))
     except Exception as error:  # the libraries' parsers raise what they like
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise AssetError(f"model folder {folder} cannot be loaded: {reason}", _HINT) from error
     wrong = sorted(str(row[0]) for row in loaded["mismatched_keys"])
     if wrong:
         raise AssetError(
-            f"model folder {folder}: {wrong[0]} in model.safetensors has another shape than "
-            "config.json says",
+            f"model folder {folder}: {wrong[0]} in model.safetensors does not have the shape that "
+            f"config.json and {len(tags)} tags ask for",
             _HINT,
         )
     return Tagger(model.to(best_device()), tokenizer, encoder, tags), set(loaded["missing_keys"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from nerdistill.errors import CorpusError, LabelError, NerdistillError
 from nerdistill.labels import spans_to_tags
 from nerdistill.train.recipe import rate_at
 
@@ -71,14 +72,24 @@ def prepare(sentences: Sequence[Sentence], encoder: Encoder, tags: Sequence[str]
     """Encode labelled sentences.
 
     Raises:
-        ValueError: a sentence has no labels.
+        CorpusError: a sentence has no labels.
+        LabelError: a sentence has a label that no tag is for.
     """
     index = {tag: i for i, tag in enumerate(tags)}
     coded = encoder.encode([sentence.tokens for sentence in sentences])
     examples: list[Example] = []
     for sentence, windows in zip(sentences, coded, strict=True):
         if sentence.spans is None:
-            raise ValueError(f"sentence {sentence.id!r} is unlabelled and cannot be trained on")
+            raise CorpusError(
+                f"sentence {sentence.id!r} is unlabelled and cannot be trained on",
+                "Train on sentences that humans or a teacher have labelled.",
+            )
+        for span in sentence.spans:
+            if f"B-{span.label}" not in index:
+                raise LabelError(
+                    f"sentence {sentence.id!r}: type {span.label!r} is not in the label schema",
+                    "Name a schema that holds it.",
+                )
         words = len(sentence.tokens)
         classes = tuple(index[tag] for tag in spans_to_tags(sentence.spans, words))
         weights = sentence.weights or (1.0,) * words
@@ -106,11 +117,14 @@ def train(
         starts: the steps at which a schedule, and its optimizer, starts anew.
         seed: of dropout.
         task: advanced by one a step.
+
+    Raises:
+        NerdistillError: the loss is no number any more.
     """
     torch.manual_seed(seed)
     model = tagger.model.train()
     began = time.monotonic()
-    losses: list[torch.Tensor] = []
+    losses: list[float] = []
     shown = {"original": 0, "distilled": 0}
     fed = useful = 0
     for step, picks in enumerate(plan):
@@ -130,12 +144,21 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(loss)
+        losses.append(_finite(float(loss), step))
         for pick in picks:
             shown[pick.pool] += 1
-        task.advance(1, loss=float(loss), sentences=_rate(shown, began))
-    values = tuple(round(float(loss), 6) for loss in losses)
+        task.advance(1, loss=losses[-1], sentences=_rate(shown, began))
+    values = tuple(round(loss, 6) for loss in losses)
     return TrainingRecord(values, shown, useful / max(fed, 1), time.monotonic() - began)
+
+
+def _finite(loss: float, step: int) -> float:
+    if not math.isfinite(loss):
+        raise NerdistillError(
+            f"training diverged: the loss of step {step + 1} is {loss}",
+            "Give a smaller learning rate, and check that the student's weights are whole.",
+        )
+    return loss
 
 
 def _rate(shown: Mapping[str, int], began: float) -> float:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
-from math import floor
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerdistill.blend.curve import Constant, Curve, Step, make_curve, mean_share, normalise
+from nerdistill.blend.curve import (
+    Constant,
+    Cosine,
+    Curve,
+    Exponential,
+    Linear,
+    Power,
+    Sigmoid,
+    Step,
+    make_curve,
+    mean_share,
+    normalise,
+)
 from nerdistill.blend.plan import Pick, PoolName, distilled_counts, plan_batches
 from nerdistill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=40)
 CURVES = st.one_of(
@@ -19,10 +36,13 @@ CURVES = st.one_of(
     st.tuples(st.floats(0, 1), st.sampled_from([(1.0, 0.0), (0.0, 1.0), (0.7, 0.1)])).map(
         lambda pair: Step(pair[0], *pair[1])
     ),
-    st.tuples(
-        st.sampled_from(["linear", "cosine", "sigmoid", "power", "exponential"]),
-        st.floats(0.1, 0.9),
-    ).map(lambda pair: normalise(make_curve(pair[0]), pair[1])),
+    st.sampled_from(
+        [
+            normalise(make_curve(kind), mean)
+            for kind in ("linear", "cosine", "sigmoid", "power", "exponential")
+            for mean in (0.15, 0.5, 0.8)
+        ]
+    ),
 )
 PLANS = st.fixed_dictionaries(
     {
@@ -76,19 +96,63 @@ def test_shown_examples_follow_the_integral(curve: Curve, settings: dict[str, ob
         assert abs(shown - due) <= 1 + size / 2_000
 
 
+def drawn_by_window(plan: list[list[Pick]], pool: PoolName, window: int) -> list[Counter[int]]:
+    """What has been drawn from a pool by the end of each window."""
+    return [Counter(drawn(plan[:end], pool)) for end in range(0, len(plan) + window, window)]
+
+
 @given(CURVES, CURVES, PLANS)
 def test_two_regimens_of_one_seed_are_paired(
     one: Curve, other: Curve, settings: dict[str, object]
 ) -> None:
-    """Regimens that have drawn equally often from a pool have drawn the same examples."""
+    """At the ends of windows, the smaller draw is a part of the larger: both follow one order."""
+    window = settings["window_steps"]
+    assert isinstance(window, int)
     plans = [plan_batches(curve, **settings) for curve in (one, other)]  # type: ignore[arg-type]
     for pool in ("original", "distilled"):
-        size = len(settings[pool])  # type: ignore[arg-type]
-        orders = [drawn(plan, pool) for plan in plans]
-        for start in range(0, min(map(len, orders)) - size + 1, size):
-            # A finished round holds everything; what is paired is the round in progress.
-            rounds = [Counter(order[start : start + size]) for order in orders]
-            assert rounds[0] == rounds[1]
+        stands = [stand for plan in plans for stand in drawn_by_window(plan, pool, window)]
+        stands.sort(key=Counter.total)
+        assert all(less <= more for less, more in itertools.pairwise(stands))
+
+
+@given(CURVES, PLANS, LENGTHS)
+def test_a_pool_does_not_know_the_other(
+    curve: Curve, settings: dict[str, object], others: list[int]
+) -> None:
+    """Another distilled pool leaves the original examples of every step as they are."""
+    plans = [
+        plan_batches(curve, **{**settings, "distilled": pool})  # type: ignore[arg-type]
+        for pool in (settings["distilled"], others)
+    ]
+    ours = [[[pick for pick in batch if pick.pool == "original"] for batch in p] for p in plans]
+    assert ours[0] == ours[1]
+
+
+@pytest.mark.parametrize(
+    ("curve", "integral"),
+    [
+        (Constant(0.3), lambda t: 0.3 * t),
+        (Step(0.37), lambda t: min(t, 0.37)),
+        (Step(0.37, 0.0, 1.0), lambda t: max(0.0, t - 0.37)),
+        (Linear(), lambda t: t - t * t / 2),
+        (Cosine(), lambda t: t / 2 + math.sin(math.pi * t) / (2 * math.pi)),
+        (Power(2.0), lambda t: (1 - (1 - t) ** 3) / 3),
+        (Power(0.5), lambda t: (1 - (1 - t) ** 1.5) / 1.5),
+        (Exponential(5.0), lambda t: (1 - math.exp(-5 * t)) / 5),
+        (
+            Sigmoid(12.0),
+            lambda t: t - (math.log1p(math.exp(12 * t - 6)) - math.log1p(math.exp(-6))) / 12,
+        ),
+    ],
+)
+@pytest.mark.parametrize(("steps", "batch_size"), [(400, 16), (7, 3), (1, 1), (13, 64)])
+def test_counts_follow_closed_forms(
+    curve: Curve, integral: Callable[[float], float], steps: int, batch_size: int
+) -> None:
+    """After every step the distilled examples are what calculus says, to within one."""
+    counts = distilled_counts(curve, steps=steps, batch_size=batch_size)
+    for step, shown in enumerate(itertools.accumulate(counts), start=1):
+        assert abs(shown - steps * batch_size * integral(step / steps)) <= 1
 
 
 def test_an_order_depends_on_the_seed_alone() -> None:
@@ -152,7 +216,7 @@ def test_length_is_not_tied_to_time() -> None:
 def test_a_switch_inside_a_step_is_placed() -> None:
     """A step curve that switches in mid-step splits that batch."""
     assert distilled_counts(Step(0.25), steps=2, batch_size=8) == [4, 0]
-    assert sum(distilled_counts(Step(1 / 3), steps=5, batch_size=7)) == floor(35 / 3 + 0.5)
+    assert sum(distilled_counts(Step(1 / 3), steps=5, batch_size=7)) == math.floor(35 / 3 + 0.5)
 
 
 @pytest.mark.parametrize(("share", "missing"), [(0.5, "distilled"), (0.0, "original")])

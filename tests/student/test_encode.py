@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from nerdistill.student.encode import Encoder, Window
 from tests.student_factory import tiny_tokenizer
@@ -67,10 +68,31 @@ def test_windows_overlap_and_words_stand_away_from_cuts() -> None:
 
 
 def test_without_windows_the_rest_is_cut_off() -> None:
-    """Plain truncation keeps the first window alone."""
+    """Plain truncation scores every word that fits, and no other."""
     (windows,) = Encoder(TOKENIZER, 18).encode([["Ada"] * 40], windows=False)
     assert len(windows) == 1
-    assert 0 < len(scored(windows)) < 40
+    assert scored(windows) == list(range(16))
+
+
+@given(st.lists(WORDS, min_size=1, max_size=60), st.integers(3, 24))
+def test_windows_hold_the_sentences_own_pieces(words: list[str], room: int) -> None:
+    """A head is the first piece of its own word, with the piece that the whole sentence gives."""
+    ((whole,),) = Encoder(TOKENIZER, 10_000).encode([words])
+    for window in Encoder(TOKENIZER, room).encode([words])[0]:
+        for word, head in enumerate(window.heads, start=window.first_word):
+            assert window.pieces[head] == whole.pieces[whole.heads[word]]
+
+
+@given(st.integers(20, 200), st.integers(8, 40))
+def test_words_are_scored_away_from_cuts(words: int, room: int) -> None:
+    """Of two windows that see a word, the one that scores it has no less context than the other."""
+    (windows,) = Encoder(TOKENIZER, room).encode([["Ada"] * words])
+    for before, after in itertools.pairwise(windows):
+        reach = before.first_word - (before.heads[0] - 1) + len(before.pieces) - 2
+        start = after.first_word - (after.heads[0] - 1)
+        last = before.first_word + len(before.heads) - 1
+        assert reach - last >= last - start
+        assert after.first_word - start >= reach - after.first_word - 1
 
 
 def test_byte_level_words_are_words() -> None:
@@ -95,13 +117,45 @@ def test_byte_level_words_are_words() -> None:
     assert (pieces[0], pieces[-1]) == ("<s>", "</s>")
 
 
-@pytest.mark.student
-def test_the_real_student_loses_nothing() -> None:
-    """MiniLM's own file truncates at 128 pieces; a sentence of 300 words is read whole."""
+@pytest.fixture(scope="module")
+def minilm() -> PreTrainedTokenizerBase:
+    """The tokenizer of the real student."""
     if not (MINILM / "tokenizer.json").is_file():
         pytest.skip("models/minilm is not there: run scripts/setup")
-    encoder = Encoder(AutoTokenizer.from_pretrained(MINILM), 512)
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(MINILM)
+    return tokenizer
+
+
+@pytest.mark.student
+def test_the_real_student_loses_nothing(minilm: PreTrainedTokenizerBase) -> None:
+    """MiniLM's own file truncates at 128 pieces; a sentence of 300 words is read whole."""
     words = [f"Borsk{i}" for i in range(300)]
-    (windows,) = encoder.encode([words])
+    (windows,) = Encoder(minilm, 512).encode([words])
     assert len(windows) > 1
     assert scored(windows) == list(range(300))
+
+
+@pytest.mark.student
+def test_pieces_are_those_of_transformers(minilm: PreTrainedTokenizerBase) -> None:
+    """On a plain sentence we cut words exactly as the library does."""
+    words = [
+        "Ms",
+        "Ögren-Ada",
+        "(",
+        "62",
+        ")",
+        "left",
+        "Borsk's",
+        "北京",
+        "office",
+        ",",
+        "didn't",
+        "she",
+        "?",
+    ]
+    ((window,),) = Encoder(minilm, 512).encode([words])
+    theirs = minilm(words, is_split_into_words=True, truncation=False, padding=False)
+    assert list(window.pieces) == theirs["input_ids"]
+    assert list(window.heads) == [
+        theirs.word_ids().index(position) for position in range(len(words))
+    ]

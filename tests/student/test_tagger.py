@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import AutoModelForTokenClassification
 
 from nerdistill.errors import AssetError, NerdistillError
@@ -74,13 +75,104 @@ def test_pickled_weights_are_not_read(student: Path) -> None:
         load_student(student, TAGS, seed=1)
 
 
-@pytest.mark.parametrize("text", ["{", '{"model_type": "no-such-model"}'])
-def test_a_broken_config_is_one_line(student: Path, text: str) -> None:
-    """A config that cannot be read is told in one line."""
-    (student / "config.json").write_text(text)
-    with pytest.raises(AssetError) as caught:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("config.json", text) for text in ("{", "null", "[1]", '"x"', '{"model_type": "none"}')),
+        *(("tokenizer.json", text) for text in ("", "{", "{}", "[]")),
+        ("tokenizer_config.json", "{"),
+    ],
+)
+def test_a_broken_file_is_one_line(student: Path, name: str, text: str) -> None:
+    """A file that cannot be read is told in one line, whatever a library makes of it."""
+    (student / name).write_text(text)
+    with pytest.raises(AssetError, match=r"student") as caught:
         load_student(student, TAGS, seed=1)
     assert "\n" not in str(caught.value)
+
+
+def change(folder: Path, **settings: object) -> None:
+    """Put other settings into a model's config."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"hidden_size": "x"}, "hidden_size"),
+        ({"hidden_size": 31}, "cannot be loaded"),
+        ({"max_position_embeddings": None}, "max_position_embeddings"),
+        ({"max_position_embeddings": 2}, "leave no room"),
+        ({"max_position_embeddings": -1}, "cannot be loaded"),
+        ({"vocab_size": 20}, "word_embeddings.weight in model.safetensors does not have"),
+        ({"num_hidden_layers": 4}, "lacks 32 of the weights"),
+        ({"model_type": "gpt2"}, "lacks"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_told(
+    student: Path, settings: dict[str, object], words: str
+) -> None:
+    """A config of another model never ends in random weights that nobody asked for."""
+    change(student, **settings)
+    with pytest.raises(AssetError, match=words):
+        load_student(student, TAGS, seed=1)
+
+
+def test_missing_weights_are_told(student: Path) -> None:
+    """A weight file without weights is no student: nothing is filled in at random."""
+    save_file({}, student / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(AssetError, match="lacks"):
+        load_student(student, TAGS, seed=1)
+
+
+def test_a_models_own_code_is_never_run(
+    student: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that brings Python is refused without a question, even if the user would say yes."""
+    auto = {"AutoConfig": "code.Config", "AutoModelForTokenClassification": "code.Model"}
+    change(student, model_type="own", auto_map=auto)
+    (student / "code.py").write_text("raise SystemExit('the code ran')\n")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(AssetError, match="cannot be loaded"):
+        load_student(student, TAGS, seed=1)
+    assert "[y/N]" not in capsys.readouterr().out
+
+
+def test_a_tagger_is_no_student(student: Path, tmp_path: Path) -> None:
+    """A trained head is never taken for a new one, with the same tags or with others."""
+    save_tagger(load_student(student, TAGS, seed=1), tmp_path / "out")
+    with pytest.raises(AssetError, match="not a pretrained encoder"):
+        load_student(tmp_path / "out", TAGS, seed=1)
+    with pytest.raises(AssetError, match="classifier"):
+        load_student(tmp_path / "out", (*TAGS, "B-LOC", "I-LOC"), seed=1)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        {"0": "O", "5": "B-PER"},
+        {"0": "O", "1": "PER", "2": "LOC"},
+        {"0": "O", "1": "I-PER", "2": "I-LOC"},
+        {"0": "O", "1": "B-PER", "2": "S-PER"},
+        {"0": "O", "1": "B-PER", "2": "B-PER"},
+        {"0": "B-PER", "1": "I-PER", "2": "B-LOC"},
+        ["O", "B-PER", "I-PER"],
+    ],
+)
+def test_other_tags_than_iob2_are_refused(student: Path, tmp_path: Path, classes: object) -> None:
+    """A model tagged by another scheme would be scored as if it knew nothing."""
+    save_tagger(load_student(student, TAGS, seed=1), tmp_path / "out")
+    change(tmp_path / "out", id2label=classes)
+    with pytest.raises(AssetError, match="no IOB2 tags"):
+        load_tagger(tmp_path / "out")
+
+
+def test_tags_without_their_head_are_refused(student: Path) -> None:
+    """A config that names tags beside weights that lack the head is no trained tagger."""
+    change(student, id2label=dict(enumerate(TAGS)))
+    with pytest.raises(AssetError, match="lacks classifier"):
+        load_tagger(student)
 
 
 def test_damaged_weights_are_told(student: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from nerdistill.blend.curve import Constant, Step
+from nerdistill.errors import CorpusError, LabelError, NerdistillError
 from nerdistill.progress import Silent
 from nerdistill.student.tagger import load_student
 from nerdistill.train import loop
@@ -88,7 +91,7 @@ def test_examples_shown_are_counted(student: Path, tmp_path: Path) -> None:
 
 
 def test_restart_and_single_differ(student: Path, tmp_path: Path) -> None:
-    """A new schedule and optimizer at the switch changes what is learnt, from there on only."""
+    """A new schedule and optimizer at the switch changes what is learnt, not what is shown."""
     records = [
         run(student, tmp_path / schedule, curve=Step(0.5), recipe=replace(SHORT, schedule=schedule))
         for schedule in ("single", "restart")
@@ -144,7 +147,71 @@ def test_long_sentences_are_trained_in_windows(student: Path) -> None:
 
 
 def test_unlabelled_sentences_are_refused(student: Path) -> None:
-    """Nobody's labels are not "no entities"."""
+    """Nobody's labels are not "no entities", and a label that no tag is for is named."""
     encoder = load_student(student, TAGS, seed=1).encoder
-    with pytest.raises(ValueError, match="unlabelled"):
+    with pytest.raises(CorpusError, match="unlabelled"):
         prepare([Sentence("a", ("Ada",))], encoder, TAGS)
+    with pytest.raises(LabelError, match="sentence 'a': type 'VIP'"):
+        prepare([Sentence("a", ("Ada",), spans=(Span(0, 1, "VIP"),))], encoder, TAGS)
+
+
+def test_a_diverged_training_is_told(student: Path, tmp_path: Path) -> None:
+    """A loss that is no number ends the training at once, and no model is written."""
+    weights = load_file(student / "model.safetensors")
+    weights = {name: torch.full_like(weight, math.nan) for name, weight in weights.items()}
+    save_file(weights, student / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(NerdistillError, match="the loss of step 1 is nan"):
+        run(student, tmp_path / "out", curve=Constant(0.5), recipe=SHORT)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_step_of_masked_words_teaches_nothing(student: Path, tmp_path: Path) -> None:
+    """Where every word has weight 0 there is no gradient, hence no number that is none."""
+    bare = [replace(s, weights=(0.0,) * len(s.tokens)) for s in sentences(6)]
+    record = fit(
+        student=student,
+        types=TYPES,
+        original=bare,
+        distilled=[],
+        curve=Constant(0.0),
+        recipe=replace(SHORT, weight_decay=0.0),
+        seed=1,
+        out=tmp_path / "out",
+        progress=Silent(),
+        title="test",
+    )
+    assert set(record.losses) == {0.0}
+    before, after = (load_file(f / "model.safetensors") for f in (student, tmp_path / "out"))
+    name = "embeddings.word_embeddings.weight"
+    assert torch.equal(before[name], after[f"bert.{name}"])
+
+
+def test_the_loss_is_a_mean_over_words(student: Path, tmp_path: Path) -> None:
+    """The first loss is the weighted mean cross-entropy of the first batch's words."""
+    recipe = replace(SHORT, steps=1, batch_size=12)
+    config = json.loads((student / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (student / "config.json").write_text(json.dumps(config))
+    pool = [replace(s, weights=(0.5,) + (2.0,) * (len(s.tokens) - 1)) for s in sentences(12)]
+    record = fit(
+        student=student,
+        types=TYPES,
+        original=pool,
+        distilled=[],
+        curve=Constant(0.0),
+        recipe=recipe,
+        seed=1,
+        out=tmp_path / "out",
+        progress=Silent(),
+        title="test",
+    )
+    tagger = load_student(student, TAGS, seed=1)
+    tagger.model.train(mode=False)
+    total = weight = 0.0
+    for example in prepare(pool, tagger.encoder, TAGS):
+        (window,) = example.windows
+        logits = tagger.model(torch.tensor([window.pieces])).logits[0, list(window.heads)]
+        chosen = logits.log_softmax(-1)[range(len(example.classes)), list(example.classes)]
+        total -= float((chosen.detach() * torch.tensor(example.weights)).sum())
+        weight += sum(example.weights)
+    assert record.losses[0] == pytest.approx(total / weight, abs=1e-5)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nerdistill.blend.curve import Constant, Step
 from nerdistill.errors import ConfigError
-from nerdistill.train.recipe import Recipe, rate_at, stage_starts
+from nerdistill.train.recipe import Recipe, Schedule, rate_at, stage_starts
 
 
 def test_one_climb_and_one_decay() -> None:
@@ -17,6 +21,28 @@ def test_one_climb_and_one_decay() -> None:
     assert rates[:10] == sorted(rates[:10])
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert 0 < rates[-1] < 0.02
+
+
+@given(
+    st.integers(1, 300),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.sampled_from(["single", "restart"]),
+)
+def test_rates_climb_once_and_fall_in_every_stage(
+    steps: int, warmup: float, at: float, schedule: Schedule
+) -> None:
+    """Whatever the settings, no rate is 0 or above the peak, and each stage reaches the peak."""
+    recipe = Recipe(steps=steps, learning_rate=0.5, warmup=warmup, schedule=schedule)
+    starts = stage_starts(Step(at), recipe)
+    rates = [rate_at(step, starts, recipe) for step in range(steps)]
+    for start, end in itertools.pairwise((*starts, steps)):
+        stage = rates[start:end]
+        peak = stage.index(max(stage))
+        assert stage[: peak + 1] == sorted(stage[: peak + 1])
+        assert stage[peak:] == sorted(stage[peak:], reverse=True)
+        assert stage[peak] == pytest.approx(0.5)
+        assert min(stage) > 0
 
 
 def test_a_restart_climbs_again() -> None:
