@@ -58,7 +58,7 @@ def report(results: Json) -> str:
         "## Human labels",
         _human_labels(results),
         "## Method",
-        "\n".join(f"- {rule}" for rule in METHOD),
+        METHOD.strip(),
     ]
     parts += ["## Settings", _settings(results)]
     return "\n\n".join(part.rstrip() for part in parts if part) + "\n"

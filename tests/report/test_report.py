@@ -162,3 +162,12 @@ def test_figures_are_svg_and_always_the_same(tmp_path: Path) -> None:
 def test_an_unfinished_study_has_a_report_too(tmp_path: Path) -> None:
     """Before the first training has ended there is a page that says so."""
     assert "No training is finished yet." in write_report(results(), tmp_path).read_text()
+
+
+def test_the_method_is_told_in_sentences() -> None:
+    """The method section is a list of rules, not of letters."""
+    page = report(results(cell("original", 1.0, 1.0)))
+    section = page.split("## Method")[1].split("##")[0]
+    rules = [line for line in section.splitlines() if line.startswith("- ")]
+    assert len(rules) == 5
+    assert all(len(rule) > 60 for rule in rules)
