@@ -19,6 +19,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Text that a terminal only shows: what commands it, and lone surrogates, are escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class NerdistillError(Exception):
     """An error with a remedy.
 
@@ -36,9 +41,7 @@ class NerdistillError(Exception):
 
     def __str__(self) -> str:
         """One line: the fact, then the remedy. What cannot be printed is shown escaped."""
-        line = " ".join(f"{self.message.rstrip('.')}. {self.hint}".split())
-        # A message may quote a corpus, which may hold terminal commands or lone surrogates.
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        return printable(" ".join(f"{self.message.rstrip('.')}. {self.hint}".split()))
 
     def __reduce__(self) -> tuple[type[NerdistillError], tuple[str, str]]:
         """Survive the trip between processes with the hint."""

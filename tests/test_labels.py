@@ -57,6 +57,29 @@ def test_the_detected_scheme_reads_the_same(
     assert [tags_to_spans(tags, found) for tags in files] == [spans for spans, _ in cases]
 
 
+ANY_TAGS = st.lists(
+    st.sampled_from(["O", *(f"{prefix}-{label}" for prefix in "BIES" for label in ("PER", "LOC"))]),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(ANY_TAGS, st.sampled_from(SCHEMES))
+def test_tags_are_read_whole_or_refused(tags: list[str], scheme: Scheme) -> None:
+    """What is not refused states its entities exactly: writing them gives the same tags again."""
+    try:
+        spans = tags_to_spans(tags, scheme)
+    except ValueError:
+        return
+    again = spans_to_tags(spans, len(tags), scheme)
+    if scheme == "IOB1":
+        # A B- that touches nothing may be written I- as well.
+        assert tags_to_spans(again, scheme) == spans
+        assert [tag[1:] for tag in again] == [tag[1:] for tag in tags]
+    else:
+        assert again == tags
+
+
 def test_iob1_separates_types() -> None:
     """In IOB1 a change of type starts an entity, a B- only one that touches its like."""
     assert tags_to_spans(["I-PER", "I-ORG", "B-ORG", "O"], "IOB1") == (

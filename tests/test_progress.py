@@ -36,6 +36,16 @@ def test_plain_lines_come_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None
         assert "left" in stream.getvalue()
 
 
+def test_more_than_was_told_is_no_negative_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that outruns its total has no time left, rather than less than none."""
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    stream = io.StringIO()
+    with PlainLines(stream).task("t", total=2, unit="steps") as task:
+        task.advance(5)
+        assert "0:00 left" in stream.getvalue()
+        assert "-" not in stream.getvalue()
+
+
 def test_json_lines_are_json() -> None:
     """A program reads start, end and messages as objects."""
     stream = io.StringIO()

@@ -96,6 +96,13 @@ def test_errors_are_one_line_with_a_remedy_and_travel() -> None:
     assert (error.exit_code, NerdistillError("", "").exit_code) == (2, 1)
 
 
+def test_errors_print_nothing_that_commands_a_terminal() -> None:
+    """What a corpus smuggles into a message is shown escaped; foreign letters stay."""
+    error = InputError("type '\x1b[2J\u202e\ud800北京é' is wrong", "Mend it.")
+    assert str(error) == r"type '\x1b[2J\u202e\ud800北京é' is wrong. Mend it."
+    str(error).encode()
+
+
 def test_home_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`NERDISTILL_HOME` decides where assets are, and a wrong one is told."""
     (tmp_path / "offline_assets").mkdir()

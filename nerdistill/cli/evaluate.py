@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nerdistill.errors import CorpusError
+from nerdistill.errors import CorpusError, printable
 
 if TYPE_CHECKING:
     from nerdistill.metrics.score import Score, TypeScore
@@ -56,7 +56,7 @@ def command(model: Path, corpus: Path, windows: bool, as_json: bool, progress: M
     unknown = sorted(label for label in types if f"B-{label}" not in tagger.tags)
     if unknown:
         click.echo(
-            f"{corpus}: the model was never trained for {', '.join(map(ascii, unknown))}: "
+            f"{corpus}: the model was never trained for {printable(', '.join(unknown))}: "
             "these entities count as missed",
             err=True,
         )
@@ -95,5 +95,7 @@ def _show(score: Score, title: str) -> None:
     rows: dict[str, Score | TypeScore] = {"all": score, **score.by_type}
     for name, row in rows.items():
         numbers = (f"{value:.2f}" for value in (row.precision, row.recall, row.f1))
-        table.add_row(escape(name), *numbers, f"{row.gold:,}", style="bold" if row is score else "")
+        table.add_row(
+            escape(printable(name)), *numbers, f"{row.gold:,}", style="bold" if row is score else ""
+        )
     Console().print(table)

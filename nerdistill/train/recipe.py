@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -31,6 +32,9 @@ class Recipe:
         schedule: `single`: one climb and one decay over all steps; `restart`: a new optimizer,
             climb and decay where a step curve switches, as two trainings in a row have.
         window_steps: see `nerdistill.blend.plan`.
+
+    Raises:
+        ConfigError: a number that nothing can be trained with.
     """
 
     steps: int = 400
@@ -41,6 +45,23 @@ class Recipe:
     clip: float = 1.0
     schedule: Schedule = "single"
     window_steps: int = WINDOW_STEPS
+
+    def __post_init__(self) -> None:
+        sound = {
+            "steps": self.steps >= 1,
+            "batch_size": self.batch_size >= 1,
+            "learning_rate": 0 < self.learning_rate < math.inf,
+            "warmup": 0 <= self.warmup <= 1,
+            "weight_decay": 0 <= self.weight_decay < math.inf,
+            "clip": self.clip > 0,
+            "window_steps": self.window_steps >= 1,
+        }
+        for name, good in sound.items():
+            if not good:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}: nothing can be trained with that",
+                    "Give a number above 0 (a warm-up between 0 and 1).",
+                )
 
 
 def stage_starts(curve: Curve, recipe: Recipe) -> tuple[int, ...]:

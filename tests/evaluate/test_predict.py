@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,14 +12,13 @@ from nerdistill.errors import InputError
 from nerdistill.evaluate import predict
 from nerdistill.evaluate.predict import predict_tags, relabel, tags_to_entities
 from nerdistill.evaluate.scoring import evaluate_model
-from nerdistill.progress import Silent
+from nerdistill.progress import PlainLines, Silent
 from nerdistill.student.tagger import Tagger, load_student
 from nerdistill.types import Corpus, Document, Sentence, Span
 from tests.student_factory import save_tiny_student
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 TAGS = ("O", "B-PER", "I-PER")
 SENTENCES = [
@@ -64,7 +65,43 @@ def test_gold_counts_with_and_without_windows(tagger: Tagger) -> None:
     assert scores[0].gold == scores[1].gold == len(SENTENCES)
     cut = tags_of(tagger, SENTENCES, windows=False)[-1]
     assert len(cut) == len(SENTENCES[-1].tokens)
-    assert set(cut[40:]) == {"O"}
+    assert set(cut[46:]) == {"O"}
+
+
+def test_windows_matter_to_long_sentences_only(tagger: Tagger) -> None:
+    """A sentence that fits gets the same labels either way; one that does not is read further."""
+    with_windows, without = (tags_of(tagger, SENTENCES, windows=w) for w in (True, False))
+    fits = [len(w) == 1 for w in tagger.encoder.encode([s.tokens for s in SENTENCES])]
+    assert any(fits)
+    assert not all(fits)
+    for one, other, whole in zip(with_windows, without, fits, strict=True):
+        assert (one == other) or not whole
+
+
+def test_progress_counts_sentences(tagger: Tagger) -> None:
+    """However many windows a sentence needs, it is one; no sentence at all is no crash."""
+    stream = io.StringIO()
+    corpus = Corpus((Document("d", tuple(SENTENCES)),))
+    evaluate_model(tagger, corpus, progress=PlainLines(stream), title="t")
+    assert stream.getvalue().startswith("t: 12/12 sentences")
+    assert tags_of(tagger, []) == []
+
+
+@pytest.mark.student
+def test_the_real_student_reads_beyond_its_room() -> None:
+    """MiniLM labels every word of a sentence of over 512 pieces, and misses no gold."""
+    folder = Path(__file__).parents[2] / "models" / "minilm"
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip("models/minilm is not there: run scripts/setup")
+    spans = tuple(Span(i, i + 1, "PER") for i in range(0, 700, 7))
+    corpus = Corpus((Document("d", (Sentence("s", ("Ada",) * 700, spans=spans),)),))
+    tagger = load_student(folder, TAGS, seed=3)
+    for windows in (True, False):
+        score, (tags,) = evaluate_model(
+            tagger, corpus, progress=Silent(), title="t", windows=windows
+        )
+        assert (score.gold, len(tags)) == (100, 700)
+        assert windows or set(tags[510:]) == {"O"}
 
 
 def test_unlabelled_text_cannot_be_scored(tagger: Tagger) -> None:

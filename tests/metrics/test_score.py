@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nerdistill.evaluate.predict import tags_to_entities
 from nerdistill.labels import spans_to_tags
-from nerdistill.metrics.score import score
+from nerdistill.metrics.score import Score, TypeScore, score
+
+if TYPE_CHECKING:
+    from nerdistill.types import Span
 
 TAGS = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"])
 
@@ -48,3 +53,36 @@ def test_entities_and_tags_score_alike(predicted: list[list[str]]) -> None:
     gold = [spans_to_tags(tags_to_entities(tags[::-1]), len(tags)) for tags in predicted]
     cleaned = [spans_to_tags(tags_to_entities(tags), len(tags)) for tags in predicted]
     assert score(gold, predicted) == score(gold, cleaned)
+
+
+@given(st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=8), min_size=1, max_size=6))
+def test_scores_are_those_of_sets(pairs: list[list[tuple[str, str]]]) -> None:
+    """Counting equal entities by hand gives the same numbers, over all and by type."""
+    found: list[set[tuple[int, Span]]] = [set(), set()]
+    texts: list[list[list[str]]] = [[], []]
+    for number, sentence in enumerate(pairs):
+        for side, raw in enumerate(zip(*sentence, strict=True)):
+            spans = tags_to_entities(raw)
+            found[side] |= {(number, span) for span in spans}
+            texts[side].append(spans_to_tags(spans, len(raw)) if side == 0 else list(raw))
+    given_score = score(texts[0], texts[1])
+    check(given_score, *found)
+    for label, row in given_score.by_type.items():
+        check(row, *({item for item in side if item[1].label == label} for side in found))
+
+
+def check(
+    row: Score | TypeScore, gold: set[tuple[int, Span]], predicted: set[tuple[int, Span]]
+) -> None:
+    """One row of scores against its definition."""
+    right = len(gold & predicted)
+    expected = [100 * right / max(len(side), 1) for side in (predicted, gold)]
+    expected.append(200 * right / max(len(gold) + len(predicted), 1))
+    assert [row.precision, row.recall, row.f1] == pytest.approx(expected, abs=1e-4)
+    assert row.gold == len(gold)
+
+
+def test_right_edges_with_the_wrong_type_are_wrong() -> None:
+    """The type counts as much as the edges, for both types."""
+    found = score([["B-PER", "I-PER"]], [["B-LOC", "I-LOC"]])
+    assert (found.f1, found.by_type["PER"].gold, found.by_type["LOC"].gold) == (0.0, 1, 0)

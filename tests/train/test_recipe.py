@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given
@@ -69,3 +70,23 @@ def test_restart_needs_a_switch() -> None:
     """A curve without a switch cannot restart."""
     with pytest.raises(ConfigError, match="restart"):
         stage_starts(Constant(0.5), Recipe(schedule="restart"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", 0),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("learning_rate", math.inf),
+        ("warmup", 1.5),
+        ("weight_decay", -1.0),
+        ("clip", math.nan),
+        ("window_steps", 0),
+    ],
+)
+def test_numbers_that_train_nothing_are_refused(name: str, value: float) -> None:
+    """A setting out of its range is named before anything is loaded."""
+    with pytest.raises(ConfigError, match=name):
+        Recipe(**{name: value})  # type: ignore[arg-type]
