@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from nerdistill.types import Sentence
 
+JSON_OBJECT = "json_object"
+"""In place of a schema: any JSON object, for models that know no schemas."""
+
 FailureKind = Literal["no_reply", "truncated", "unparsable", "refused", "timeout", "server"]
 
 
@@ -26,12 +29,22 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the model draws its reply. `max_tokens` bounds the reply, not the prompt."""
+    """How the model draws its reply.
+
+    Attributes:
+        temperature: 0 takes the likeliest token each time.
+        top_p: share of the probability that tokens are drawn from.
+        max_tokens: bounds the reply, not the prompt.
+        seed: of the draw, where the server takes one.
+        extra: canonical JSON of further fields for the server, such as
+            `{"chat_template_kwargs":{"enable_thinking":false}}`.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
     max_tokens: int = 1024
     seed: int | None = None
+    extra: str = "{}"
 
 
 @dataclass(frozen=True)
@@ -42,9 +55,10 @@ class Request:
         messages: the prompt.
         model: the model's name, as the backend knows it.
         sampling: how the reply is drawn.
-        schema: canonical JSON schema that the reply must follow, or None for free text.
+        schema: canonical JSON schema that the reply must follow, `JSON_OBJECT` for JSON of any
+            shape, or None for free text.
         sample: number of the draw, from 0, where several replies to one prompt are wanted.
-        sentences: what the question is about; outside the key.
+        sentences: what the question is about, one or several; outside the key.
     """
 
     messages: tuple[Message, ...]
@@ -79,6 +93,8 @@ class Reply:
         tokens_in: of the prompt; 0 where the backend does not count.
         tokens_out: of the reply; 0 where the backend does not count.
         logprobs: a natural-log probability for each reply token as `(token, logprob)`, or None.
+        tokens_cached: of `tokens_in`, those that the server had cached.
+        model: what the server says that answered; "" where it says nothing.
     """
 
     request: Digest
@@ -87,6 +103,8 @@ class Reply:
     tokens_in: int = 0
     tokens_out: int = 0
     logprobs: tuple[tuple[str, float], ...] | None = None
+    tokens_cached: int = 0
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
