@@ -88,7 +88,12 @@ class PairedTest:
 
 
 def f1_interval(
-    counts_per_sentence: Table, *, level: float = 0.95, samples: int = 10_000, seed: int
+    counts_per_sentence: Table,
+    *,
+    times: Sequence[int] | None = None,
+    level: float = 0.95,
+    samples: int = 10_000,
+    seed: int,
 ) -> ScoreIntervals:
     """Percentile bootstrap over sentences of micro precision, recall and F1.
 
@@ -96,6 +101,7 @@ def f1_interval(
 
     Args:
         counts_per_sentence: (sentences, 3) integers: entities right, predicted, in gold.
+        times: (sentences,) how many sentences each row stands for; one where absent.
         level: of the interval, between 0 and 1.
         samples: how many times to draw.
         seed: of the draws.
@@ -103,16 +109,16 @@ def f1_interval(
     Raises:
         ValueError: there is no sentence, or an argument is out of range.
     """
-    rows, times = _groups(counts_per_sentence, columns=3)
+    rows, sizes = _groups(_table(counts_per_sentence, 3), times)
     _check_settings(level, samples)
     drawn = np.concatenate(
-        [_scores(weights @ rows) for weights in _resamples(times, samples, seed)]
+        [_scores(weights @ rows) for weights in _resamples(sizes, samples, seed)]
     )
-    values = _scores((times @ rows)[None])[0]
+    values = _scores((sizes @ rows)[None])[0]
     precision, recall, f1 = (
         _interval(value, column, level) for value, column in zip(values, drawn.T, strict=True)
     )
-    return ScoreIntervals(precision, recall, f1, level, int(times.sum()))
+    return ScoreIntervals(precision, recall, f1, level, int(sizes.sum()))
 
 
 def paired_permutation(
@@ -149,7 +155,7 @@ def paired_permutation(
     if first.shape != second.shape or (first[:, 2] != second[:, 2]).any():
         raise ValueError("the two labellings do not have the same sentences with the same gold")
     _check_settings(level, samples)
-    rows, times = _groups(np.concatenate([first, second], axis=1), columns=6)
+    rows, times = _groups(np.concatenate([first, second], axis=1))
     observed = float(_differences((times @ rows)[None])[0])
     drawn = np.concatenate(
         [_differences(weights @ rows) for weights in _resamples(times, samples, seed)]
@@ -238,10 +244,13 @@ def _interval(value: float, drawn: Floats, level: float) -> Interval:
     return Interval(*(round(float(number), 4) for number in (value, low, high)))
 
 
-def _groups(counts: Table, *, columns: int) -> tuple[Ints, Ints]:
-    """The different rows of a table, and how often each occurs."""
-    rows, times = np.unique(_table(counts, columns), axis=0, return_counts=True)
-    return rows, times.astype(np.int64)
+def _groups(table: Ints, times: Sequence[int] | None = None) -> tuple[Ints, Ints]:
+    """The different rows of a table, and how many sentences each stands for."""
+    rows, places = np.unique(table, axis=0, return_inverse=True)
+    each = np.ones(len(table)) if times is None else np.asarray(times, dtype=np.float64)
+    if each.shape != (len(table),) or (each < 0).any() or not each.any():
+        raise ValueError("times of another shape than the counts, negative, or all 0")
+    return rows, np.bincount(places.reshape(-1), weights=each).astype(np.int64)
 
 
 def _table(counts: Table, columns: int) -> Ints:

@@ -63,6 +63,17 @@ def test_interval_covers_the_truth() -> None:
     assert 180 <= hits <= 199
 
 
+def test_rows_may_stand_for_many_sentences() -> None:
+    """A row with a number of times is that many rows."""
+    long = [(1, 2, 2)] * 30 + [(0, 0, 1)] * 4 + [(1, 2, 2)] * 2
+    short = f1_interval([(1, 2, 2), (0, 0, 1), (1, 2, 2)], times=[30, 4, 2], seed=0)
+    assert short == f1_interval(long, seed=0)
+    assert short.sentences == 36
+    for wrong in ([1], [0, 0], [-1, 1]):
+        with pytest.raises(ValueError, match="times"):
+            f1_interval([(1, 1, 1)] * 2, times=wrong, seed=0)
+
+
 def test_wider_with_level_and_narrower_with_sentences() -> None:
     """Intervals widen with the level and narrow with the number of sentences."""
 
