@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.fault_server.answers import Question
-    from tests.fault_server.http import Call
 
 GOOD = "ok"
 """In a queue: no fault."""
@@ -48,6 +47,8 @@ class Plan:
         key: the API key that is asked for, or "".
         retry_after: seconds that Retry-After names.
         drip: seconds between the bytes of a drip.
+        looks: how often a batch is looked at before it ends.
+        batch: how a batch ends: `completed`, or `expired` with its second half unanswered.
     """
 
     seed: int = 0
@@ -57,6 +58,8 @@ class Plan:
     key: str = ""
     retry_after: float = 1
     drip: float = 0.05
+    looks: int = 1
+    batch: str = "completed"
 
     def __post_init__(self) -> None:
         known = {GOOD, *ON_THE_WIRE, *REFUSALS, *SPOILT}
@@ -73,10 +76,10 @@ class Chooser:
         self._queue = deque(plan.queue)
         self._random = random.Random(plan.seed)
 
-    def choose(self, call: Call, question: Question) -> str:
+    def choose(self, key: str, question: Question) -> str:
         """The fault that a request meets, or `ok`."""
         plan = self.plan
-        if plan.key and call.key != plan.key:
+        if plan.key and key != plan.key:
             return "401"
         fault = self._queue.popleft() if self._queue else self._mixed(question)
         if fault == "400-schema" and not question.schema:
@@ -138,12 +141,17 @@ REFUSALS = {
 }
 
 
-def refuse(fault: str, call: Call, question: Question, plan: Plan) -> bytes:
+def told(refusal: Refusal, key: str, question: Question) -> dict[str, object]:
+    """The body of a refusal."""
+    message = refusal.message.format(key=key, model=question.model)
+    return {"error": {"message": message, "type": "error", "param": None, "code": refusal.code}}
+
+
+def refuse(fault: str, key: str, question: Question, plan: Plan) -> bytes:
     """The whole response of a refusal."""
-    kind = REFUSALS[fault]
-    message = kind.message.format(key=call.key, model=question.model)
-    error = {"message": message, "type": "error", "param": None, "code": kind.code}
-    return json_response({"error": error}, kind.status, **_retry(kind.retry, plan.retry_after))
+    refusal = REFUSALS[fault]
+    headers = _retry(refusal.retry, plan.retry_after)
+    return json_response(told(refusal, key, question), refusal.status, **headers)
 
 
 def _retry(kind: str, seconds: float) -> dict[str, str]:

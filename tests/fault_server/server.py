@@ -10,13 +10,24 @@ from heapq import heapreplace
 from typing import TYPE_CHECKING
 
 from tests.fault_server.answers import completion, prompt_tokens, read_question
-from tests.fault_server.faults import REFUSALS, SPOILT, Chooser, Plan, refuse
+from tests.fault_server.batches import Desk
+from tests.fault_server.faults import (
+    GOOD,
+    ON_THE_WIRE,
+    REFUSALS,
+    SPOILT,
+    Chooser,
+    Plan,
+    refuse,
+    told,
+)
 from tests.fault_server.http import HEAD_LIMIT, Wire, json_response, response
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fault_server.answers import Question
+    from tests.fault_server.batches import Answer
     from tests.fault_server.http import Call
 
 ANSWERED = "200"
@@ -118,6 +129,7 @@ class Server:
         self._calls: deque[Call] = deque(maxlen=KEPT)
         self._warm: set[str] = set()
         self._made = 0
+        self._desk = Desk(self._batched)
 
     async def serve(self, port: int) -> asyncio.Server:
         """Listen on loopback; port 0 is any free one."""
@@ -148,24 +160,46 @@ class Server:
         elif path.startswith("/control/"):
             await wire.send(self._control(path.removeprefix("/control/"), call))
         else:
-            await wire.send(json_response({"error": {"message": "no such path"}}, 404))
+            unknown = json_response({"error": {"message": "no such path"}}, 404)
+            await wire.send(self._desk.route(call, self._chooser.plan) or unknown)
 
     async def _chat(self, call: Call, wire: Wire) -> None:
         question = read_question(json.loads(call.body))
-        digest, outcome = question.digest, GONE
-        self._tally.begin(digest)
+        outcome = GONE
+        self._tally.begin(question.digest)
         try:
             outcome = await self._answer(call, question, wire)
         finally:
-            self._tally.end(digest, outcome)
-            if self._log:
-                self._log.write(f"{digest} {outcome}\n")
+            self._end(question, outcome)
+
+    def _end(self, question: Question, outcome: str) -> None:
+        self._tally.end(question.digest, outcome)
+        if self._log:
+            self._log.write(f"{question.digest} {outcome}\n")
+
+    def _batched(self, body: dict[str, object], key: str) -> Answer:
+        """The answer to a line of a batch."""
+        question = read_question(body)
+        fault = self._chooser.choose(key, question)
+        self._tally.begin(question.digest)
+        self._end(question, ANSWERED if fault == GOOD else fault)
+        if fault in ON_THE_WIRE:
+            return None
+        if fault in REFUSALS:
+            return REFUSALS[fault].status, told(REFUSALS[fault], key, question)
+        good = self._completion(question)
+        if fault in SPOILT:
+            try:
+                good = json.loads(SPOILT[fault](good).partition(b"\r\n\r\n")[2])
+            except ValueError:
+                return None
+        return 200, good
 
     async def _answer(self, call: Call, question: Question, wire: Wire) -> str:
         """Answer, or fail as planned, and say how it ended."""
-        fault = self._chooser.choose(call, question)
+        fault = self._chooser.choose(call.key, question)
         if fault in REFUSALS:
-            await wire.send(refuse(fault, call, question, self._chooser.plan))
+            await wire.send(refuse(fault, call.key, question, self._chooser.plan))
         elif fault == "reset":
             wire.reset()
         elif fault == "hang":
