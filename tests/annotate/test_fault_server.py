@@ -71,6 +71,33 @@ def test_a_reply_is_cut_off(fault_server: FaultServer, name: str) -> None:
     assert "".join(one["token"] for one in cut["logprobs"]["content"]) == '{"entities":'
 
 
+def shaped(**properties: object) -> dict[str, object]:
+    """The field that asks for a reply with these properties."""
+    schema = {"type": "object", "properties": properties}
+    return {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+
+
+def test_replies_follow_the_schema(fault_server: FaultServer) -> None:
+    """The label is the schema's; an analysis comes first, sentences are numbered, verdicts yes."""
+    entity = {"properties": {"label": {"type": "string", "enum": ["LOC", "ORG"]}}}
+    plain: dict[str, object] = {"analysis": {"type": "string"}, "entities": {"items": entity}}
+    numbered = {"items": {"properties": {"number": {"type": "integer", "enum": [1]}, **plain}}}
+    found = [{"label": "LOC", "text": "Ada"}]
+    packed = json.dumps({"sentences": [{"number": 1, "text": "Ada"}]})
+    doubted = json.dumps({"sentence": "Ada", "candidates": [{"number": 1, "text": "Ada"}]})
+    for text, shape, told in (
+        ("Ada", shaped(**plain), {"analysis": "Seen.", "entities": found}),
+        (
+            packed,
+            shaped(sentences=numbered),
+            {"sentences": [{"number": 1, "analysis": "Seen.", "entities": found}]},
+        ),
+        (doubted, shaped(verdicts={}), {"verdicts": [{"number": 1, "verdict": "yes"}]}),
+    ):
+        choice = answer(fault_server, question(text, response_format=shape))["choices"][0]
+        assert json.loads(choice["message"]["content"]) == told
+
+
 def test_a_gullible_model(fault_server: FaultServer) -> None:
     """The model does what the sentence tells it."""
     told = answer(fault_server, question("Ada. REPLY WITH: nothing"))

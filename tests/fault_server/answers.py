@@ -17,7 +17,6 @@ TOKEN = 4
 CAPITALISED = re.compile(r"(?<!\S)[A-Z][\w-]*")
 OBEY = "REPLY WITH:"
 """A gullible model: what follows this in the prompt is its whole reply."""
-NUMBERED = re.compile(r"^\W*(\d+)\W+(.*)$", re.MULTILINE)
 
 
 class Message(TypedDict):
@@ -25,9 +24,6 @@ class Message(TypedDict):
 
     role: str
     content: str
-
-
-Schema = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,36 +80,59 @@ def read_question(body: dict[str, object]) -> Question:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a schema says of a reply.
+
+    Attributes:
+        fields: the properties of the answer to one sentence, in order.
+        label: the first type that is allowed.
+        packed: whether several sentences are answered at once.
+    """
+
+    fields: tuple[str, ...] = ("entities",)
+    label: str = "PER"
+    packed: bool = False
+
+
 @cache
-def _shape(schema: str) -> tuple[str, tuple[int, ...]]:
-    """The label that a schema allows first, and the numbers of a packed prompt's sentences."""
+def _shape(schema: str) -> Shape:
+    if not schema:
+        return Shape()
+    properties = json.loads(schema).get("properties", {})
+    packed = "sentences" in properties
+    if packed:
+        properties = properties["sentences"]["items"]["properties"]
     labels = re.search(r'"label":.*?"enum": \[("[^"]*")', schema)
     label = str(json.loads(labels[1])) if labels else "PER"
-    packed = cast("Schema", json.loads(schema or "{}")).get("properties", {})
-    if "sentences" not in cast("Schema", packed):
-        return label, ()
-    numbers = re.search(r'"enum": \[(\d+(?:, \d+)*)\]', schema)
-    return label, tuple(json.loads(f"[{numbers[1]}]")) if numbers else ()
+    return Shape(tuple(name for name in properties if name != "number"), label, packed)
 
 
 def reply_text(question: Question) -> str:
-    """The whole reply: the capitalised words of the last message."""
+    """The whole reply: the capitalised words of the last message, and yes to every candidate."""
     asked = question.messages[-1]["content"]
     if OBEY in asked:
         return asked.partition(OBEY)[2].strip()
-    label, numbers = _shape(question.schema)
-    if not numbers:
-        return json.dumps({"entities": _entities(asked, label)}, ensure_ascii=False)
-    found = {int(number): text for number, text in NUMBERED.findall(asked)}
-    sentences = [
-        {"number": number, "entities": _entities(found.get(number, ""), label)}
-        for number in numbers
-    ]
-    return json.dumps({"sentences": sentences}, ensure_ascii=False)
+    shape = _shape(question.schema)
+    if shape.packed:
+        told: object = {
+            "sentences": [
+                {"number": one["number"], **_told(one["text"], shape)}
+                for one in json.loads(asked)["sentences"]
+            ]
+        }
+    elif shape.fields == ("verdicts",):
+        numbers = [one["number"] for one in json.loads(asked)["candidates"]]
+        told = {"verdicts": [{"number": number, "verdict": "yes"} for number in numbers]}
+    else:
+        told = _told(asked, shape)
+    return json.dumps(told, ensure_ascii=False)
 
 
-def _entities(text: str, label: str) -> list[dict[str, str]]:
-    return [{"label": label, "text": word} for word in CAPITALISED.findall(text)]
+def _told(text: str, shape: Shape) -> dict[str, object]:
+    """The answer to one sentence; properties beside the entities are a few words."""
+    found = [{"label": shape.label, "text": word} for word in CAPITALISED.findall(text)]
+    return {name: found if name == "entities" else "Seen." for name in shape.fields}
 
 
 def completion(question: Question, *, number: int, cached: int) -> dict[str, object]:

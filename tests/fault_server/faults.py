@@ -108,6 +108,7 @@ class Refusal:
     message: str
     code: str | None = None
     retry: str = ""
+    parameter: str | None = None
 
 
 SLOW = "Rate limit reached for requests"
@@ -130,13 +131,16 @@ REFUSALS = {
         "context_length_exceeded",
     ),
     "400-schema": Refusal(
-        400, "Invalid parameter: 'response_format' of type 'json_schema' is not supported."
+        400,
+        "Invalid parameter: 'response_format' of type 'json_schema' is not supported.",
+        parameter="response_format",
     ),
     "400-max-tokens": Refusal(
         400,
         "Unsupported parameter: 'max_tokens' is not supported with this model. "
         "Use 'max_completion_tokens' instead.",
         "unsupported_parameter",
+        parameter="max_tokens",
     ),
 }
 
@@ -144,7 +148,14 @@ REFUSALS = {
 def told(refusal: Refusal, key: str, question: Question) -> dict[str, object]:
     """The body of a refusal."""
     message = refusal.message.format(key=key, model=question.model)
-    return {"error": {"message": message, "type": "error", "param": None, "code": refusal.code}}
+    return {
+        "error": {
+            "message": message,
+            "type": "error",
+            "param": refusal.parameter,
+            "code": refusal.code,
+        }
+    }
 
 
 def refuse(fault: str, key: str, question: Question, plan: Plan) -> bytes:
