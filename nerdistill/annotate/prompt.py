@@ -16,20 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nerdistill import assets
+from nerdistill.annotate.examples import same_text
 from nerdistill.annotate.messages import HINT, Writer, environment
 from nerdistill.annotate.protocol import JSON_OBJECT, Message, Request
 from nerdistill.digest import Digest, digest_of
 from nerdistill.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
+    from nerdistill.annotate.examples import Chooser
     from nerdistill.annotate.protocol import Sampling
     from nerdistill.labels import LabelSchema
     from nerdistill.types import Sentence
-
-    Chooser = Callable[[Sentence], Sequence[Sentence]]
-    """Gives the labelled examples for a sentence, the best last."""
 
 Structured = Literal["schema", "object", "none"]
 """JSON that follows the reply's schema, JSON of any shape, or free text."""
@@ -131,17 +130,13 @@ def build_requests(
 
 def _examples_for(group: tuple[Sentence, ...], examples: Chooser) -> tuple[Sentence, ...]:
     """The examples of a group of sentences: in turn for each, as many as one alone has."""
-    own = {_squeezed(sentence) for sentence in group}
+    own = {same_text(sentence) for sentence in group}
     chosen = [examples(sentence) for sentence in group]
     # A chooser's last example is its best.
     ranked = (one for rank in zip_longest(*map(reversed, chosen)) for one in rank if one)
-    best = {_squeezed(one): one for one in ranked if _squeezed(one) not in own}
+    best = {same_text(one): one for one in ranked if same_text(one) not in own}
     count = max(map(len, chosen))
     return tuple(reversed(list(best.values())[:count]))
-
-
-def _squeezed(sentence: Sentence) -> str:
-    return "".join(sentence.tokens).casefold()
 
 
 def _check(prompt: Prompt, path: Path) -> None:

@@ -20,7 +20,8 @@ from nerdistill.types import Sentence, Span
 from tests.annotate.samples import ADA, CONLL, RAIN, TWICE, requests_for
 
 if TYPE_CHECKING:
-    from nerdistill.annotate.prompt import Chooser, Structured
+    from nerdistill.annotate.examples import Chooser
+    from nerdistill.annotate.prompt import Structured
     from nerdistill.annotate.protocol import Request
 
 WORDS = st.text(min_size=1).filter(lambda text: text.split() and text == text.strip())
