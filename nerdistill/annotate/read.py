@@ -1,0 +1,92 @@
+"""From a raw reply to labels: parsed, aligned, and with the confidence of each entity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerdistill.annotate.align import align
+from nerdistill.annotate.confidence import Written, confidences, written_entities
+from nerdistill.annotate.parse import Mention, ParseError, parse_reply
+from nerdistill.annotate.protocol import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nerdistill.annotate.protocol import FailureKind, Reply, Request
+    from nerdistill.labels import LabelSchema
+    from nerdistill.types import Issue, Sentence, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is stated about one sentence: by a reply, by a vote of several, or after a second pass.
+
+    Attributes:
+        spans: the entities, in order, not overlapping.
+        confidences: one a span, in [0, 1]; None where nothing tells it.
+        issues: every mention of every reply and what became of it: the ledger.
+        sources: for each span the indices of the issues that state it.
+    """
+
+    spans: tuple[Span, ...]
+    confidences: tuple[float | None, ...]
+    issues: tuple[Issue, ...]
+    sources: tuple[tuple[int, ...], ...]
+
+
+def read_reply(
+    request: Request, reply: Reply, schema: LabelSchema
+) -> tuple[Reading | Failure, ...]:
+    """What a reply states about each sentence of its request, in their order.
+
+    A reply that was cut off, or that nobody can read, is a failure of every sentence, never "no
+    entities". Where a reply is about several sentences, those that can be read are.
+    """
+    count = len(request.sentences)
+    if reply.finish == "length":
+        told = f"the reply was cut off after {len(reply.text)} characters: raise max_tokens"
+        return (_failure(request, "truncated", told),) * count
+    try:
+        parsed = _parsed(reply.text, request.sentences, schema)
+    except ParseError as error:
+        return (_failure(request, "unparsable", str(error)),) * count
+    written = written_entities(reply.text, reply.logprobs) if reply.logprobs else ()
+    read: list[Reading | Failure] = []
+    for number, (sentence, found) in enumerate(zip(request.sentences, parsed, strict=True), 1):
+        if isinstance(found, ParseError):
+            read.append(_failure(request, "unparsable", str(found)))
+        else:
+            about = [one for one in written if count == 1 or one.number == number]
+            read.append(_reading(found, about, sentence, schema))
+    return tuple(read)
+
+
+def _parsed(
+    text: str, sentences: Sequence[Sentence], schema: LabelSchema
+) -> tuple[tuple[Mention, ...] | ParseError, ...]:
+    if len(sentences) == 1:
+        return (parse_reply(text, sentence=sentences[0].text, schema=schema),)
+    from nerdistill.annotate.parse.packed import (  # type: ignore[import-not-found, unused-ignore]
+        read_packed,
+    )
+
+    found: tuple[tuple[Mention, ...] | ParseError, ...] = read_packed(text, sentences, schema)
+    return found
+
+
+def _reading(
+    mentions: Sequence[Mention], written: Sequence[Written], sentence: Sentence, schema: LabelSchema
+) -> Reading:
+    aligned = align(mentions, sentence, schema)
+    sure = confidences(mentions, written)
+    return Reading(
+        aligned.spans,
+        tuple(sure[i] for i in aligned.mentions),
+        aligned.issues,
+        tuple((i,) for i in aligned.mentions),
+    )
+
+
+def _failure(request: Request, kind: FailureKind, message: str) -> Failure:
+    return Failure(request.key, kind, message)
