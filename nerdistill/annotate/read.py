@@ -13,7 +13,7 @@ from nerdistill.annotate.protocol import Failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nerdistill.annotate.protocol import FailureKind, Reply, Request
+    from nerdistill.annotate.protocol import FailureKind, Reply
     from nerdistill.labels import LabelSchema
     from nerdistill.types import Issue, Sentence, Span
 
@@ -36,26 +36,26 @@ class Reading:
 
 
 def read_reply(
-    request: Request, reply: Reply, schema: LabelSchema
+    sentences: Sequence[Sentence], reply: Reply, schema: LabelSchema
 ) -> tuple[Reading | Failure, ...]:
-    """What a reply states about each sentence of its request, in their order.
+    """What a reply states about each sentence that it was asked about, in their order.
 
     A reply that was cut off, or that nobody can read, is a failure of every sentence, never "no
     entities". Where a reply is about several sentences, those that can be read are.
     """
-    count = len(request.sentences)
+    count = len(sentences)
     if reply.finish == "length":
         told = f"the reply was cut off after {len(reply.text)} characters: raise max_tokens"
-        return (_failure(request, "truncated", told),) * count
+        return (_failure(reply, "truncated", told),) * count
     try:
-        parsed = _parsed(reply.text, request.sentences, schema)
+        parsed = _parsed(reply.text, sentences, schema)
     except ParseError as error:
-        return (_failure(request, "unparsable", str(error)),) * count
+        return (_failure(reply, "unparsable", str(error)),) * count
     written = written_entities(reply.text, reply.logprobs) if reply.logprobs else ()
     read: list[Reading | Failure] = []
-    for number, (sentence, found) in enumerate(zip(request.sentences, parsed, strict=True), 1):
+    for number, (sentence, found) in enumerate(zip(sentences, parsed, strict=True), 1):
         if isinstance(found, ParseError):
-            read.append(_failure(request, "unparsable", str(found)))
+            read.append(_failure(reply, "unparsable", str(found)))
         else:
             about = [one for one in written if count == 1 or one.number == number]
             read.append(_reading(found, about, sentence, schema))
@@ -88,5 +88,5 @@ def _reading(
     )
 
 
-def _failure(request: Request, kind: FailureKind, message: str) -> Failure:
-    return Failure(request.key, kind, message)
+def _failure(reply: Reply, kind: FailureKind, message: str) -> Failure:
+    return Failure(reply.request, kind, message)
