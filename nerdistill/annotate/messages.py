@@ -44,8 +44,11 @@ class Writer:
         system: the message that is the same in each.
     """
 
-    def __init__(self, prompt: Prompt, schema: LabelSchema, *, packed: bool) -> None:
-        self._prompt, self._schema, self._packed = prompt, schema, packed
+    def __init__(
+        self, prompt: Prompt, schema: LabelSchema, *, packed: bool, exact_count: bool = False
+    ) -> None:
+        self._prompt, self._schema = prompt, schema
+        self._packed, self._exact = packed, exact_count
         self._template = environment(schema).from_string(prompt.source)
         self._known: JsonObject = {"types": schema.types, "guidelines": schema.guidelines}
         self._answer = answer_shape(schema)
@@ -61,7 +64,9 @@ class Writer:
 
     def _shape(self, count: int) -> str:
         """The schema of a reply to `count` sentences."""
-        return write_shape(packed_shape(self._answer, count) if self._packed else self._answer)
+        if not self._packed:
+            return write_shape(self._answer)
+        return write_shape(packed_shape(self._answer, count, exact=self._exact))
 
     def ask(self, group: Sequence[Sentence]) -> str:
         """The question about one sentence, or several."""

@@ -97,6 +97,7 @@ def build_requests(
     per_request: int = 1,
     examples: Chooser | None = None,
     structured: Structured = "schema",
+    exact_count: bool = False,
 ) -> Iterator[Request]:
     """The requests that ask for the entities of each sentence, lazily and in order.
 
@@ -111,6 +112,8 @@ def build_requests(
         examples: chooses labelled sentences that are shown with their right answers. One whose
             text is that of the question is left out.
         structured: what the server is asked to hold the reply to.
+        exact_count: have the schema ask for an answer to each of several sentences by `minItems`
+            and `maxItems`. vLLM holds models to them; Azure and others refuse such a schema.
 
     Raises:
         ConfigError: the template uses a name that it is not given or needs guidelines that the
@@ -118,7 +121,7 @@ def build_requests(
     """
     if per_request < 1:
         raise ConfigError(f"{per_request} sentences a request", "Name 1 or more.")
-    writer = Writer(prompt, schema, packed=per_request > 1)
+    writer = Writer(prompt, schema, packed=per_request > 1, exact_count=exact_count)
     waiting = iter(sentences)
     while group := tuple(islice(waiting, per_request)):
         shown = _examples_for(group, examples) if examples else ()

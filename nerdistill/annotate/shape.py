@@ -65,14 +65,20 @@ def read_shape(text: str, prompt: str) -> JsonObject:
     return {str(key): value for key, value in shape.items()}
 
 
-def packed_shape(answer: JsonObject, count: int) -> JsonObject:
-    """The JSON schema of the answers to `count` numbered sentences."""
+def packed_shape(answer: JsonObject, count: int, *, exact: bool) -> JsonObject:
+    """The JSON schema of the answers to `count` numbered sentences.
+
+    Args:
+        answer: the schema of the answer to one.
+        count: of the sentences.
+        exact: hold the list to this length, which some servers refuse.
+    """
     properties, numbers = answer["properties"], list(range(1, count + 1))
     if not isinstance(properties, dict):
         raise TypeError(f"no schema of an object: {properties!r}")
     numbered = _object({"number": {"enum": numbers, "type": "integer"}, **properties})
-    # No minItems and maxItems: some servers that know JSON schemas refuse a request with them.
-    return _object({"sentences": {"items": numbered, "type": "array"}})
+    length = {"maxItems": count, "minItems": count} if exact else {}
+    return _object({"sentences": {"items": numbered, **length, "type": "array"}})
 
 
 def write_shape(shape: JsonObject) -> str:

@@ -179,6 +179,29 @@ def test_sentences_share_a_request_in_order() -> None:
     assert [one["items"]["properties"]["number"]["enum"] for one in numbers] == [[1, 2], [1]]
 
 
+def test_number_of_answers_may_be_exact() -> None:
+    """Only a server that knows lengths of lists is given them."""
+    plain, exact = (
+        json.loads(
+            next(
+                build_requests(
+                    [ADA, RAIN],
+                    prompt=load_prompt("bare"),
+                    schema=CONLL,
+                    model="m",
+                    sampling=Sampling(),
+                    per_request=2,
+                    exact_count=wanted,
+                )
+            ).schema
+            or ""
+        )["properties"]["sentences"]
+        for wanted in (False, True)
+    )
+    assert exact == {**plain, "minItems": 2, "maxItems": 2}
+    assert "minItems" not in plain
+
+
 @given(st.lists(WORDS, min_size=1, max_size=5))
 def test_packed_text_is_quoted(texts: list[str]) -> None:
     """Whatever sentences say, they are the strings of one JSON value, without marks of turns."""
