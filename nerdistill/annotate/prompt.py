@@ -34,6 +34,8 @@ Structured = Literal["schema", "object", "none"]
 """JSON that follows the reply's schema, JSON of any shape, or free text."""
 
 TEMPLATES = Path(__file__).parent / "templates"
+VERIFY = "verify"
+"""The template that asks for verdicts on entities: see `nerdistill.annotate.verify`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ class Prompt:
 
 
 def built_in() -> tuple[str, ...]:
-    """The names of the templates that ship with nerdistill."""
-    return tuple(sorted(path.stem for path in TEMPLATES.glob("*.j2")))
+    """The names of the templates that ship with nerdistill and ask for entities."""
+    return tuple(sorted({path.stem for path in TEMPLATES.glob("*.j2")} - {VERIFY}))
 
 
 def load_prompt(name: str | Path) -> Prompt:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nerdistill.annotate.align import align
 from nerdistill.annotate.confidence import Written, confidences, written_entities
 from nerdistill.annotate.parse import Mention, ParseError, parse_reply
+from nerdistill.annotate.parse.packed import read_packed
 from nerdistill.annotate.protocol import Failure
 
 if TYPE_CHECKING:
@@ -65,14 +66,10 @@ def read_reply(
 def _parsed(
     text: str, sentences: Sequence[Sentence], schema: LabelSchema
 ) -> tuple[tuple[Mention, ...] | ParseError, ...]:
-    if len(sentences) == 1:
+    # The last request of a run may be about one sentence and still ask in the form for several.
+    if len(sentences) == 1 and '"sentences"' not in text:
         return (parse_reply(text, sentence=sentences[0].text, schema=schema),)
-    from nerdistill.annotate.parse.packed import (  # type: ignore[import-not-found, unused-ignore]
-        read_packed,
-    )
-
-    found: tuple[tuple[Mention, ...] | ParseError, ...] = read_packed(text, sentences, schema)
-    return found
+    return read_packed(text, sentences, schema)
 
 
 def _reading(

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import replace
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nerdistill.annotate.parse import Mention, ParseError, parse_reply
 from nerdistill.annotate.protocol import Failure, Reply, Request
 from nerdistill.annotate.read import Reading, read_reply
 from nerdistill.types import Issue, Sentence, Span
 from tests.annotate.samples import ADA, CONLL, RAIN, TWICE, requests_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Literal
-
-    from nerdistill.labels import LabelSchema
 
 
 def asked(*sentences: Sentence) -> Request:
@@ -111,30 +105,6 @@ def test_unparsable_reply_is_a_failure() -> None:
     assert (failed.request, failed.kind) == (request.key, "unparsable")
 
 
-def _read_packed(
-    text: str, sentences: Sequence[Sentence], schema: LabelSchema
-) -> tuple[tuple[Mention, ...] | ParseError, ...]:
-    """Reads `{"sentences": [{"number": 1, "entities": […]}]}` by the interface of the reader."""
-    try:
-        rows = {row["number"]: row for row in json.loads(text)["sentences"]}
-    except ValueError as error:
-        raise ParseError("no JSON") from error
-    return tuple(
-        parse_reply(json.dumps(rows[number]), sentence=sentence.text, schema=schema)
-        if number in rows
-        else ParseError(f"sentence {number} has no answer")
-        for number, sentence in enumerate(sentences, start=1)
-    )
-
-
-@pytest.fixture
-def _packed(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = ModuleType("nerdistill.annotate.parse.packed")
-    vars(reader)["read_packed"] = _read_packed
-    monkeypatch.setitem(sys.modules, reader.__name__, reader)
-
-
-@pytest.mark.usefixtures("_packed")
 def test_several_sentences() -> None:
     """Each sentence gets its own labels and confidences, in whatever order they are answered."""
     request = asked(ADA, RAIN, TWICE)
@@ -157,13 +127,22 @@ def test_several_sentences() -> None:
     assert isinstance(twice, Reading)
     assert ada.spans == (Span(3, 4, "LOC"),)
     assert ada.confidences == pytest.approx((math.exp(-2),))
-    assert (rain.kind, rain.message) == ("unparsable", "sentence 2 has no answer")
+    assert (rain.kind, rain.message) == ("unparsable", "the reply has no answer to sentence 2")
     assert (twice.spans, twice.confidences) == ((Span(0, 1, "LOC"), Span(2, 4, "ORG")), (1.0, 1.0))
 
 
-@pytest.mark.usefixtures("_packed")
 def test_unreadable_reply_to_several_fails_for_each() -> None:
     """Where nothing can be told apart, every sentence fails."""
     request = asked(ADA, RAIN)
     read = read_reply(request, replied(request, "no"), CONLL)
     assert [one.kind for one in read if isinstance(one, Failure)] == ["unparsable"] * 2
+
+
+def test_one_sentence_in_the_form_for_several() -> None:
+    """A request that is left with one sentence asks as the others do, and is read as they are."""
+    request = asked(ADA)
+    text = json.dumps({"sentences": [{"number": 1, **json.loads(entities(("LOC", "Borsk")))}]})
+    (read,) = read_reply(request, replied(request, text, logs={"LOC": -1.0}), CONLL)
+    assert isinstance(read, Reading)
+    assert read.spans == (Span(3, 4, "LOC"),)
+    assert read.confidences == pytest.approx((math.exp(-3),))
