@@ -6,6 +6,7 @@
 | 429-seconds, 429-date, 429-ms, 429-nonsense, 503-seconds | with a Retry-After of that kind |
 | 401, 403, 404 | the key is wrong (and echoed), not allowed, or the model unknown |
 | 400-context, 400-schema, 400-max-tokens | what a server cannot do; the last two only where asked |
+| 400-echo | the server repeats the key |
 | reset, reset-mid | the connection breaks before the answer, or within its body |
 | hang, drip | no answer at all, or one that comes byte by byte |
 | truncated, malformed, html | status 200 with half the JSON, none, or a page |
@@ -135,6 +136,7 @@ REFUSALS = {
         "Invalid parameter: 'response_format' of type 'json_schema' is not supported.",
         parameter="response_format",
     ),
+    "400-echo": Refusal(400, "Bad request from {key}."),
     "400-max-tokens": Refusal(
         400,
         "Unsupported parameter: 'max_tokens' is not supported with this model. "
