@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Requests that are looked up in the store at once."""
 ROOM = 4
-"""A reply that was cut off is asked for again with twice the tokens, up to so many times as many."""
+"""A reply that was cut off is asked for with twice the tokens, up to so many times as many."""
 OTHER_DRAW = 10_000
 """Added to the number of a draw whose reply cannot be read: what is drawn in its place."""
 WARM = 0.5
@@ -150,6 +150,8 @@ class Asker:
         try:
             waiting = self._missing(requests)
             self._answers(waiting)
+            for _ in waiting:
+                pass  # an annotator that stops early leaves the rest without an answer
             while self._again:
                 self._answers(self._drained())
         finally:
@@ -281,4 +283,3 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
-

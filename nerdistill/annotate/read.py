@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from nerdistill.annotate.align import align
 from nerdistill.annotate.confidence import Written, confidences, written_entities
-from nerdistill.annotate.parse import Mention, ParseError, parse_reply
+from nerdistill.annotate.parse import ParseError
 from nerdistill.annotate.parse.packed import read_packed
 from nerdistill.annotate.protocol import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nerdistill.annotate.parse import Mention
     from nerdistill.annotate.protocol import FailureKind, Reply
     from nerdistill.labels import LabelSchema
     from nerdistill.types import Issue, Sentence, Span
@@ -49,7 +50,7 @@ def read_reply(
         told = f"the reply was cut off after {len(reply.text)} characters: raise max_tokens"
         return (_failure(reply, "truncated", told),) * count
     try:
-        parsed = _parsed(reply.text, sentences, schema)
+        parsed = read_packed(reply.text, sentences, schema)
     except ParseError as error:
         return (_failure(reply, "unparsable", str(error)),) * count
     written = written_entities(reply.text, reply.logprobs) if reply.logprobs else ()
@@ -61,15 +62,6 @@ def read_reply(
             about = [one for one in written if count == 1 or one.number == number]
             read.append(_reading(found, about, sentence, schema))
     return tuple(read)
-
-
-def _parsed(
-    text: str, sentences: Sequence[Sentence], schema: LabelSchema
-) -> tuple[tuple[Mention, ...] | ParseError, ...]:
-    # The last request of a run may be about one sentence and still ask in the form for several.
-    if len(sentences) == 1 and '"sentences"' not in text:
-        return (parse_reply(text, sentence=sentences[0].text, schema=schema),)
-    return read_packed(text, sentences, schema)
 
 
 def _reading(

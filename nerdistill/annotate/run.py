@@ -182,22 +182,20 @@ class _Run:
         prompt = self.job.prompt.digest_with(self.job.schema)
         for document, sentence, reading, key in self._readings():
             sentences += 1
-            outcome: Annotation | Failure
             if isinstance(reading, Failure):
-                outcome = reading
-            else:
-                if self.job.verify and reading.spans:
-                    judged = self._judged(reading, next(verdicts))
-                    if isinstance(judged, Failure):
-                        unverified += 1
-                    else:
-                        unjudged += judged.unjudged
-                        reading = judged.reading
-                source = Provenance(self.job.annotator, self.job.model, prompt, key)
-                outcome = Annotation(
-                    sentence.id, reading.spans, reading.confidences, source, reading.issues
-                )
-            sink(document, sentence, outcome)
+                sink(document, sentence, reading)
+                continue
+            kept = reading
+            if self.job.verify and reading.spans:
+                judged = self._judged(reading, next(verdicts))
+                if isinstance(judged, Failure):
+                    unverified += 1
+                else:
+                    unjudged += judged.unjudged
+                    kept = judged.reading
+            origin = Provenance(self.job.annotator, self.job.model, prompt, key)
+            made = Annotation(sentence.id, kept.spans, kept.confidences, origin, kept.issues)
+            sink(document, sentence, made)
         tally = self.tally
         return RunCounts(
             sentences,

@@ -49,7 +49,7 @@ def test_spans_ledger_and_confidences() -> None:
     request = asked(ADA)
     text = entities(("LOC", "Borsk"), ("DATE", "Monday"), ("PER", "ada quill"))
     logs = {"LOC": -0.1, "Borsk": -0.2, "Monday": -9.0, "PER": -0.3, "ada quill": -0.4}
-    (read,) = read_reply(request, replied(request, text, logs=logs), CONLL)
+    (read,) = read_reply(request.sentences, replied(request, text, logs=logs), CONLL)
     assert isinstance(read, Reading)
     assert read.spans == (Span(0, 2, "PER"), Span(3, 4, "LOC"))
     expected = (math.exp(-3 * 0.3 - 0.4), math.exp(-3 * 0.1 - 0.2))
@@ -67,7 +67,9 @@ def test_no_usable_logprobs(logprobs: tuple[tuple[str, float], ...] | None) -> N
     """Without log-probabilities that fit, the spans are the same and nothing is claimed."""
     request = asked(TWICE)
     text = entities(("ORG", "Borsk"), ("ORG", "Borsk Rovers"))
-    (read,) = read_reply(request, replace(replied(request, text), logprobs=logprobs), CONLL)
+    (read,) = read_reply(
+        request.sentences, replace(replied(request, text), logprobs=logprobs), CONLL
+    )
     assert isinstance(read, Reading)
     assert (read.spans, read.confidences) == (TWICE.spans, (None, None))
 
@@ -76,7 +78,7 @@ def test_other_formats_are_read_without_confidence() -> None:
     """A format whose places are not known still gives labels."""
     request = asked(ADA)
     reply = replied(request, "PER: Ada Quill\nLOC: Borsk", logs={"Ada": -1.0})
-    (read,) = read_reply(request, reply, CONLL)
+    (read,) = read_reply(request.sentences, reply, CONLL)
     assert isinstance(read, Reading)
     assert (read.spans, read.confidences) == (ADA.spans, (None, None))
 
@@ -84,13 +86,15 @@ def test_other_formats_are_read_without_confidence() -> None:
 def test_no_entities() -> None:
     """An empty answer is a reading without entities."""
     request = asked(RAIN)
-    assert read_reply(request, replied(request, entities()), CONLL) == (Reading((), (), (), ()),)
+    assert read_reply(request.sentences, replied(request, entities()), CONLL) == (
+        Reading((), (), (), ()),
+    )
 
 
 def test_cut_off_reply_fails_for_every_sentence() -> None:
     """However whole it looks, a reply that was cut off is a failure of each of its sentences."""
     request = asked(ADA, RAIN)
-    first, second = read_reply(request, replied(request, entities(), "length"), CONLL)
+    first, second = read_reply(request.sentences, replied(request, entities(), "length"), CONLL)
     assert first == second
     assert isinstance(first, Failure)
     assert (first.request, first.kind) == (request.key, "truncated")
@@ -100,7 +104,9 @@ def test_cut_off_reply_fails_for_every_sentence() -> None:
 def test_unparsable_reply_is_a_failure() -> None:
     """What nobody can read is never "no entities"."""
     request = asked(ADA)
-    (failed,) = read_reply(request, replied(request, "Let us talk about the weather."), CONLL)
+    (failed,) = read_reply(
+        request.sentences, replied(request, "Let us talk about the weather."), CONLL
+    )
     assert isinstance(failed, Failure)
     assert (failed.request, failed.kind) == (request.key, "unparsable")
 
@@ -120,7 +126,7 @@ def test_several_sentences() -> None:
     last = len(text) - text.rindex("LOC")
     logprobs = tuple((c, -0.5 if i >= len(text) - last else 0.0) for i, c in enumerate(text))
     ada, rain, twice = read_reply(
-        request, replace(replied(request, text), logprobs=logprobs), CONLL
+        request.sentences, replace(replied(request, text), logprobs=logprobs), CONLL
     )
     assert isinstance(ada, Reading)
     assert isinstance(rain, Failure)
@@ -134,7 +140,7 @@ def test_several_sentences() -> None:
 def test_unreadable_reply_to_several_fails_for_each() -> None:
     """Where nothing can be told apart, every sentence fails."""
     request = asked(ADA, RAIN)
-    read = read_reply(request, replied(request, "no"), CONLL)
+    read = read_reply(request.sentences, replied(request, "no"), CONLL)
     assert [one.kind for one in read if isinstance(one, Failure)] == ["unparsable"] * 2
 
 
@@ -142,7 +148,7 @@ def test_one_sentence_in_the_form_for_several() -> None:
     """A request that is left with one sentence asks as the others do, and is read as they are."""
     request = asked(ADA)
     text = json.dumps({"sentences": [{"number": 1, **json.loads(entities(("LOC", "Borsk")))}]})
-    (read,) = read_reply(request, replied(request, text, logs={"LOC": -1.0}), CONLL)
+    (read,) = read_reply(request.sentences, replied(request, text, logs={"LOC": -1.0}), CONLL)
     assert isinstance(read, Reading)
     assert read.spans == (Span(3, 4, "LOC"),)
     assert read.confidences == pytest.approx((math.exp(-3),))

@@ -10,6 +10,7 @@ import pytest
 
 from nerdistill.annotate.audit import audit
 from nerdistill.annotate.backends import BACKENDS, BackendSettings
+from nerdistill.annotate.job import Job
 from nerdistill.annotate.output import (
     failures_path,
     read_annotations,
@@ -68,12 +69,8 @@ def run(
     with ReplyStore(store) as opened:
         return annotate_corpus(
             corpus,
+            Job(name, "m", load_prompt("standard"), CONLL, Sampling()),
             annotator=annotator,
-            annotator_name=name,
-            model="m",
-            prompt=load_prompt("standard"),
-            schema=CONLL,
-            sampling=Sampling(),
             store=opened,
             progress=Silent(),
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nerdistill.annotate.audit import audit
 from nerdistill.annotate.backends import BACKENDS, BackendSettings
+from nerdistill.annotate.job import Job
 from nerdistill.annotate.output import write_annotations
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.annotate.protocol import Sampling
@@ -30,14 +31,11 @@ def build_annotate(site: Site) -> Result:
     name = str(params["annotator"])
     corpus = site.read("corpus")
     with ReplyStore(site.workspace.replies) as store:
+        prompt = load_prompt(str(params["prompt"]))
         run = annotate_corpus(
             corpus,
+            Job(name, str(params["model"]), prompt, schema, Sampling()),
             annotator=_annotator(site, schema),
-            annotator_name=name,
-            model=str(params["model"]),
-            prompt=load_prompt(str(params["prompt"])),
-            schema=schema,
-            sampling=Sampling(),
             store=store,
             progress=site.progress,
         )
