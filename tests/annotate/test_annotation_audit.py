@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import pytest
 
-from nerdistill.annotate.audit import OUTCOMES, audit
+from nerdistill.annotate.audit import OUTCOMES, Auditor, audit
+from nerdistill.annotate.protocol import Failure
 from nerdistill.digest import Digest
+from nerdistill.metrics.score import Score
 from nerdistill.types import Annotation, Corpus, Document, Issue, Provenance, Sentence, Span
 
 SOURCE = Provenance("replay", "m", Digest("p"), Digest("r"))
@@ -100,3 +105,73 @@ def test_without_gold_there_are_no_scores() -> None:
     told = audit([labelled("a", Span(0, 1, "PER"))], bare, failures=0).to_json()
     assert told["f1"] is None
     assert told["confusion"] == {}
+
+
+def test_a_stream_gives_the_same_numbers() -> None:
+    """Sentence by sentence or all at once: one audit; failures are counted by their kind."""
+    made = [labelled("a", Span(0, 1, "PER"), Span(2, 3, "ORG")), labelled("c", Span(0, 1, "MISC"))]
+    lost = Failure(Digest("r"), "truncated", "cut off")
+    sentences = {sentence.id: sentence for sentence in GOLD.sentences}
+    auditor = Auditor()
+    auditor.add(sentences["a"], made[0])
+    auditor.fail(sentences["b"], lost)
+    auditor.add(sentences["c"], made[1])
+    found = auditor.result()
+    assert found == audit(made, GOLD, failures=[("b", lost)])
+    assert (found.sentences, found.failed, found.failures) == (3, 1, {"truncated": 1})
+    assert found.lost == 1
+    assert found.scored == 2
+    told = audit(made, GOLD, failures=1).to_json()
+    expected = {**found.to_json(), "failures": {}, "lost": 0}
+    assert told == expected
+
+
+def test_scores_come_with_intervals() -> None:
+    """Each score lies in its 95 % interval, over all and by type, whole numbers of sentences."""
+    right = labelled("a", Span(0, 1, "PER"), Span(2, 3, "ORG"))
+    sentences = list(GOLD.sentences)
+    auditor = Auditor()
+    for _ in range(20):
+        auditor.add(sentences[0], right)
+        auditor.add(sentences[1], labelled("b", Span(0, 2, "ORG")))
+    intervals = auditor.result().intervals
+    assert intervals
+    assert intervals.overall.sentences == intervals.by_type["ORG"].sentences == 40
+    assert intervals.overall.f1.value == pytest.approx(66.6667)
+    assert intervals.overall.f1.low < 66.6 < intervals.overall.f1.high
+    assert intervals.by_type["PER"].f1.low == intervals.by_type["PER"].f1.high == 100.0
+    assert intervals.by_type["LOC"].recall.high == 0.0
+
+
+def test_labels_without_entities_score_nothing() -> None:
+    """Where neither gold nor teacher names an entity, scores are 0 of 0, and no crash."""
+    auditor = Auditor()
+    auditor.add(Sentence("c", ("It", "rained"), spans=()), labelled("c"))
+    found = auditor.result()
+    assert found.score == Score(0.0, 0.0, 0.0, 0, {})
+    assert found.scored == 1
+
+
+def test_memory_stays_flat() -> None:
+    """Ten thousand sentences more take no more room than some hundred did."""
+    auditor = Auditor()
+    sentences = list(GOLD.sentences)
+    rows = [labelled("a", Span(0, 1, "PER")), labelled("b"), labelled("c", Span(0, 1, "MISC"))]
+
+    def add(times: int) -> None:
+        for _ in range(times):
+            for sentence, row in zip(sentences, rows, strict=True):
+                auditor.add(sentence, row)
+
+    tracemalloc.start()
+    try:
+        add(100)
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        add(3_300)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 10_000
+    assert auditor.result().scored == 10_200
