@@ -22,15 +22,20 @@ def with_gold(corpus: Corpus, gold: Corpus) -> Corpus:
     """
     known = by_id(gold)
     if not any(sentence.id in known for sentence in corpus.sentences):
-        raise CorpusError(
-            "gold knows none of the sentence ids of the corpus",
-            "Name the gold of this corpus: the same ids and the same words, with entities.",
-        )
+        raise unknown_gold()
     return Corpus(
         tuple(
             Document(document.id, tuple(labelled(one, known) for one in document.sentences))
             for document in corpus.documents
         )
+    )
+
+
+def unknown_gold() -> CorpusError:
+    """What to raise where gold knows no sentence of a corpus."""
+    return CorpusError(
+        "gold knows none of the sentence ids of the corpus",
+        "Name the gold of this corpus: the same ids and the same words, with entities.",
     )
 
 
