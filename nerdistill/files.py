@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 
 def write_whole(path: Path, data: str | bytes) -> None:
@@ -19,10 +22,24 @@ def write_whole(path: Path, data: str | bytes) -> None:
     Raises:
         OSError: the folder is not writable, or the disk is full; the old file then still stands.
     """
+    with writing_whole(path) as stream:
+        stream.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, which takes its place when the `with` block ends well.
+
+    Args:
+        path: its folder exists.
+
+    Raises:
+        OSError: as for `write_whole`.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as stream:
-            stream.write(data.encode() if isinstance(data, str) else data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         aside.replace(path)

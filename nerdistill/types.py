@@ -11,8 +11,26 @@ if TYPE_CHECKING:
 
     from nerdistill.digest import Digest
 
-Outcome = Literal["exact", "repaired", "ambiguous", "not_in_text", "unknown_label", "overlap"]
-"""What became of one mention that a teacher returned. The first three ended as a span."""
+Outcome = Literal[
+    "exact",
+    "repaired",
+    "ambiguous",
+    "relabelled",
+    "not_in_text",
+    "unknown_label",
+    "overlap",
+    "outvoted",
+    "rejected",
+]
+"""What became of one mention that a teacher returned.
+
+The first four ended as a span, `relabelled` as one of another type. `outvoted` mentions lost
+against the other replies to the same prompt; `relabelled` and `rejected` ones were judged by a
+second pass. The others never had a span.
+"""
+
+PLACED: tuple[Outcome, ...] = ("exact", "repaired", "ambiguous", "relabelled")
+"""The outcomes of mentions that ended as a span."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

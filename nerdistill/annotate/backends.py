@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nerdistill.annotate.error_model import load_error_model
-from nerdistill.annotate.replay import ReplayAnnotator
-from nerdistill.annotate.simulated import SimulatedAnnotator
+from nerdistill.annotate.secrets import key_from
 from nerdistill.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from nerdistill.annotate.protocol import Annotator
     from nerdistill.labels import LabelSchema
+    from nerdistill.progress import Progress
+
+OPENAI = "https://api.openai.com/v1"
+CONCURRENCY = {"openai": 64, "vllm": 256}
+"""Requests in flight at most, where the user does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +28,147 @@ class BackendSettings:
 
     Attributes:
         schema: the entity types.
+        model: of openai: the model's name; of vllm: that, or a model folder, or None for the one
+            model that a server serves; of vllm-offline: a model folder.
+        base_url: of openai and vllm: where the server's API starts.
+        azure_version: of openai: version of the Azure API; None for everybody else's.
+        max_concurrency: of openai and vllm: requests in flight at most; None for a usual number.
+        timeout: of openai and vllm: seconds for one attempt.
+        deadline: of openai and vllm: seconds for one request, all attempts together.
+        answers_as: of openai and vllm: other names that the model may answer under.
+        logprobs: of openai, vllm and vllm-offline: whether to ask for log-probabilities.
+        max_model_len: of a vLLM that is started: tokens of prompt and reply; None: the model's.
+        gpus: of a vLLM that is started: how many share the model.
+        vllm_python: of a vLLM that is started: the interpreter that has it; None: this one.
+        vllm_arguments: of a vLLM that is started: passed on.
         replies: of replay: files of recorded replies.
         error_scale: of simulated: times the measured errors; 0 is a perfect teacher.
         seed: of simulated.
     """
 
     schema: LabelSchema
+    model: str | None = None
+    base_url: str | None = None
+    azure_version: str | None = None
+    max_concurrency: int | None = None
+    timeout: float = 120.0
+    deadline: float = 600.0
+    answers_as: tuple[str, ...] = ()
+    logprobs: bool = True
+    max_model_len: int | None = None
+    gpus: int = 1
+    vllm_python: Path | None = None
+    vllm_arguments: tuple[str, ...] = ()
     replies: tuple[Path, ...] = ()
     error_scale: float = 1.0
     seed: int = 0
 
 
-def _replay(settings: BackendSettings) -> Annotator:
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """An annotator, and the name by which its model is asked and its labels are known."""
+
+    annotator: Annotator
+    model: str
+
+
+@contextmanager
+def open_teacher(name: str, settings: BackendSettings, progress: Progress) -> Iterator[Teacher]:
+    """The annotator of a name; what it starts is stopped when the `with` block ends.
+
+    Raises:
+        ConfigError: it lacks a setting, or an API key in the environment.
+        AnnotationError: its server cannot be reached.
+    """
+    with ExitStack() as stack:
+        yield BACKENDS[name](settings, progress, stack)
+
+
+def _openai(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> Teacher:
+    from nerdistill.annotate.chat import Azure, ChatAnnotator, ChatSettings
+    from nerdistill.annotate.wire import Dialect
+
+    if settings.model is None:
+        raise ConfigError(
+            "the openai annotator is not told which model to ask",
+            "Name it with --model, such as gpt-4o; for Azure the deployment's name.",
+        )
+    azure = None
+    if settings.azure_version is not None:
+        azure = Azure(settings.azure_version, settings.model)
+        if settings.base_url is None:
+            raise ConfigError(
+                "Azure has no address of its own", "Name your resource's with --base-url."
+            )
+    variable = "OPENAI_API_KEY" if azure is None else "AZURE_OPENAI_API_KEY"
+    chat = ChatSettings(
+        settings.base_url or OPENAI,
+        key_from(variable, required=settings.base_url is None or azure is not None),
+        Dialect("max_completion_tokens", settings.logprobs),
+        max_concurrency=settings.max_concurrency or CONCURRENCY["openai"],
+        timeout=settings.timeout,
+        deadline=settings.deadline,
+        answers_as=settings.answers_as,
+        # A deployment's name says nothing about its model's.
+        any_model=azure is not None,
+        azure=azure,
+    )
+    return Teacher(ChatAnnotator(chat), settings.model)
+
+
+def _vllm(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> Teacher:
+    from nerdistill.annotate.chat import ChatAnnotator, ChatSettings, served_models
+    from nerdistill.annotate.wire import Dialect
+
+    if settings.base_url is None:
+        raise ConfigError(
+            "the vllm annotator has neither server nor model folder",
+            "Name a server that runs with --base-url, such as http://127.0.0.1:8000/v1, or a "
+            "model folder with --model: it is then served while it is needed.",
+        )
+    chat = ChatSettings(
+        settings.base_url,
+        key_from("VLLM_API_KEY", required=False),
+        Dialect("max_tokens", settings.logprobs),
+        max_concurrency=settings.max_concurrency or CONCURRENCY["vllm"],
+        timeout=settings.timeout,
+        deadline=settings.deadline,
+        answers_as=settings.answers_as,
+    )
+    served = served_models(chat)
+    model = settings.model or (served[0] if len(served) == 1 else None)
+    if model not in served:
+        asked = "no model is named" if model is None else f"it does not serve {model!r}"
+        raise ConfigError(
+            f"{settings.base_url}: {asked}", f"It serves {', '.join(served)}: --model names one."
+        )
+    return Teacher(ChatAnnotator(chat), model)
+
+
+def _replay(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> Teacher:
+    from nerdistill.annotate.replay import ReplayAnnotator
+
     if not settings.replies:
         raise ConfigError(
             "the replay annotator has no recorded replies", "Name files of them with --replies."
         )
-    return ReplayAnnotator(settings.replies)
+    return Teacher(ReplayAnnotator(settings.replies), settings.model or "replay")
 
 
-def _simulated(settings: BackendSettings) -> Annotator:
-    model = load_error_model().scaled(settings.error_scale)
-    return SimulatedAnnotator(settings.schema, model, settings.seed)
+def _simulated(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> Teacher:
+    from nerdistill.annotate.error_model import load_error_model
+    from nerdistill.annotate.simulated import SimulatedAnnotator
+
+    errors = load_error_model().scaled(settings.error_scale)
+    annotator = SimulatedAnnotator(settings.schema, errors, settings.seed)
+    return Teacher(annotator, settings.model or "simulated")
 
 
-BACKENDS: dict[str, Callable[[BackendSettings], Annotator]] = {
+BACKENDS: dict[str, Callable[[BackendSettings, Progress, ExitStack], Teacher]] = {
+    "openai": _openai,
+    "vllm": _vllm,
     "replay": _replay,
     "simulated": _simulated,
 }
+RECORDED = frozenset({"replay", "simulated"})
+"""Annotators that ask no language model: one sentence a request, one reply to each."""

@@ -9,6 +9,8 @@ from nerdistill.errors import CorpusError
 from nerdistill.types import Corpus, Document
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nerdistill.types import Sentence
 
 
@@ -18,17 +20,22 @@ def with_gold(corpus: Corpus, gold: Corpus) -> Corpus:
     Raises:
         CorpusError: gold knows no sentence of the corpus, or has other words for one.
     """
-    known = {sentence.id: sentence for sentence in gold.sentences}
+    known = by_id(gold)
     if not any(sentence.id in known for sentence in corpus.sentences):
-        raise CorpusError(
-            "gold knows none of the sentence ids of the corpus",
-            "Name the gold of this corpus: the same ids and the same words, with entities.",
-        )
+        raise unknown_gold()
     return Corpus(
         tuple(
-            Document(document.id, tuple(_labelled(one, known) for one in document.sentences))
+            Document(document.id, tuple(labelled(one, known) for one in document.sentences))
             for document in corpus.documents
         )
+    )
+
+
+def unknown_gold() -> CorpusError:
+    """What to raise where gold knows no sentence of a corpus."""
+    return CorpusError(
+        "gold knows none of the sentence ids of the corpus",
+        "Name the gold of this corpus: the same ids and the same words, with entities.",
     )
 
 
@@ -44,7 +51,17 @@ def first_sentences(corpus: Corpus, count: int) -> Corpus:
     return Corpus(tuple(documents))
 
 
-def _labelled(sentence: Sentence, known: dict[str, Sentence]) -> Sentence:
+def by_id(gold: Corpus) -> dict[str, Sentence]:
+    """Gold's sentences by their ids."""
+    return {sentence.id: sentence for sentence in gold.sentences}
+
+
+def labelled(sentence: Sentence, known: Mapping[str, Sentence]) -> Sentence:
+    """A sentence with gold's entities; without any where gold does not know it.
+
+    Raises:
+        CorpusError: gold has other words for it.
+    """
     found = known.get(sentence.id)
     if found is None:
         return replace(sentence, spans=None)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from nerdistill.digest import Digest
 from nerdistill.errors import CorpusError
-from nerdistill.files import write_whole
+from nerdistill.files import writing_whole
 from nerdistill.types import Annotation, Issue, Outcome, Provenance, Span
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
+    from nerdistill.annotate.protocol import Failure
     from nerdistill.annotate.run import AnnotationRun
     from nerdistill.types import Corpus, Sentence
 
@@ -26,27 +29,51 @@ def failures_path(path: Path) -> Path:
 
 
 def write_annotations(path: Path, corpus: Corpus, run: AnnotationRun) -> None:
-    """Write a labelled corpus, and beside it the list of failures.
+    """Write a labelled corpus that is in memory; see `AnnotationWriter`."""
+    outcomes: dict[str, Annotation | Failure] = dict(run.failures)
+    outcomes.update((one.sentence_id, one) for one in run.annotations)
+    with AnnotationWriter(path) as writer:
+        for document in corpus.documents:
+            for sentence in document.sentences:
+                writer.add(document.id, sentence, outcomes[sentence.id])
 
-    A sentence that failed is in the list alone: it has no labels, which is not "no entities".
+
+class AnnotationWriter:
+    """Writes a labelled corpus as it comes, and beside it the list of failures.
+
+    A sentence that failed is in the list alone: it has no labels, which is not "no entities". Both
+    files take their places when the `with` block ends well.
 
     Raises:
         OSError: the folder is not writable, or the disk is full.
     """
-    labelled = {annotation.sentence_id: annotation for annotation in run.annotations}
-    records = [
-        _record(document.id, sentence, labelled[sentence.id])
-        for document in corpus.documents
-        for sentence in document.sentences
-        if sentence.id in labelled
-    ]
-    texts = {sentence.id: sentence.text for sentence in corpus.sentences}
-    failed: list[Record] = [
-        {"id": name, "text": texts[name], **asdict(failure)} for name, failure in run.failures
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(failures_path(path), _lines(failed))
-    write_whole(path, _lines(records))
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # The labels take their place last: who sees them finds the failures that go with them.
+        self._labels = self._open.enter_context(writing_whole(self._path))
+        self._failures = self._open.enter_context(writing_whole(failures_path(self._path)))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def add(self, document: str, sentence: Sentence, outcome: Annotation | Failure) -> None:
+        """Write a sentence's labels, or the reason why it has none."""
+        if isinstance(outcome, Annotation):
+            self._labels.write(_line(_record(document, sentence, outcome)))
+        else:
+            failed: Record = {"id": sentence.id, "text": sentence.text, **asdict(outcome)}
+            self._failures.write(_line(failed))
 
 
 def read_annotations(path: Path) -> tuple[Annotation, ...]:
@@ -120,15 +147,9 @@ def _annotation(record: Record) -> Annotation:
     )
 
 
-def _lines(records: list[Record]) -> bytes:
-    return "".join(map(_line, records)).encode()
-
-
-def _line(record: Record) -> str:
-    line = json.dumps(record, ensure_ascii=False) + "\n"
+def _line(record: Record) -> bytes:
     try:
-        line.encode()
+        return (json.dumps(record, ensure_ascii=False) + "\n").encode()
     except UnicodeEncodeError:
         # JSON can escape a lone surrogate; UTF-8 cannot hold one.
-        return json.dumps(record) + "\n"
-    return line
+        return (json.dumps(record) + "\n").encode()

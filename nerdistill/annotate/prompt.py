@@ -2,33 +2,40 @@
 
 A template is a jinja2 file with two blocks. `system` sees the label schema alone, so that it is
 byte for byte the same in every request and a server can keep it cached. `user` sees the sentence
-too. Text from a corpus is only ever data: it is never read as a template.
+too. A third block, `reply`, may give the JSON schema of the answer to one sentence. What changes
+least comes first: the system message, examples, the sentence. Text from a corpus is only ever data:
+it is never read as a template.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nerdistill import assets
-from nerdistill.annotate.protocol import Message, Request
-from nerdistill.digest import Digest, canonical_json, digest_of
+from nerdistill.annotate.examples import same_text
+from nerdistill.annotate.messages import HINT, Writer, environment
+from nerdistill.annotate.protocol import JSON_OBJECT, Message, Request
+from nerdistill.digest import Digest, digest_of
 from nerdistill.errors import AssetError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from jinja2 import Environment, Template
-
+    from nerdistill.annotate.examples import Chooser
     from nerdistill.annotate.protocol import Sampling
     from nerdistill.labels import LabelSchema
     from nerdistill.types import Sentence
 
+Structured = Literal["schema", "object", "none"]
+"""JSON that follows the reply's schema, JSON of any shape, or free text."""
+
 TEMPLATES = Path(__file__).parent / "templates"
-HINT = "A template has {% block system %}, which sees types and guidelines, and {% block user %}, \
-which sees sentence too; nerdistill/annotate/templates/standard.j2 is one."
+VERIFY = "verify"
+"""The template that asks for verdicts on entities: see `nerdistill.annotate.verify`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,8 @@ class Prompt:
 
 
 def built_in() -> tuple[str, ...]:
-    """The names of the templates that ship with nerdistill."""
-    return tuple(sorted(path.stem for path in TEMPLATES.glob("*.j2")))
+    """The names of the templates that ship with nerdistill and ask for entities."""
+    return tuple(sorted({path.stem for path in TEMPLATES.glob("*.j2")} - {VERIFY}))
 
 
 def load_prompt(name: str | Path) -> Prompt:
@@ -89,6 +96,10 @@ def build_requests(
     model: str,
     sampling: Sampling,
     samples: int = 1,
+    per_request: int = 1,
+    examples: Chooser | None = None,
+    structured: Structured = "schema",
+    exact_count: bool = False,
 ) -> Iterator[Request]:
     """The requests that ask for the entities of each sentence, lazily and in order.
 
@@ -98,74 +109,48 @@ def build_requests(
         schema: the entity types.
         model: the model's name, as the backend knows it.
         sampling: how replies are drawn.
-        samples: how many replies to draw for each sentence.
+        samples: how many replies to draw for each prompt; these requests follow each other.
+        per_request: how many consecutive sentences share a request.
+        examples: chooses labelled sentences that are shown with their right answers. One whose
+            text is that of the question is left out.
+        structured: what the server is asked to hold the reply to.
+        exact_count: have the schema ask for an answer to each of several sentences by `minItems`
+            and `maxItems`. vLLM holds models to them; Azure and others refuse such a schema.
 
     Raises:
-        ConfigError: the template uses a name that it is not given.
+        ConfigError: the template uses a name that it is not given or needs guidelines that the
+            schema lacks, or an example is not labelled with the schema's types.
     """
-    template = _environment().from_string(prompt.source)
-    known: dict[str, object] = {"types": schema.types, "guidelines": schema.guidelines}
-    system = Message("system", _render(template, "system", known, prompt.name))
-    shape = reply_schema(schema)
-    for sentence in sentences:
-        shown = {"text": sentence.text, "tokens": sentence.tokens}
-        user = _render(template, "user", {**known, "sentence": shown}, prompt.name)
-        messages = (system, Message("user", user))
+    if per_request < 1:
+        raise ConfigError(f"{per_request} sentences a request", "Name 1 or more.")
+    writer = Writer(prompt, schema, packed=per_request > 1, exact_count=exact_count)
+    waiting = iter(sentences)
+    while group := tuple(islice(waiting, per_request)):
+        shown = _examples_for(group, examples) if examples else ()
+        messages = (writer.system, *writer.examples(shown), Message("user", writer.ask(group)))
+        shape = {"schema": writer.shape(len(group)), "object": JSON_OBJECT, "none": None}
         for sample in range(samples):
-            yield Request(messages, model, sampling, shape, sample, (sentence,))
+            yield Request(messages, model, sampling, shape[structured], sample, group)
 
 
-def reply_schema(schema: LabelSchema) -> str:
-    """The JSON schema of a reply, as canonical JSON: labels come from the schema alone."""
-    entity = {
-        "type": "object",
-        "properties": {
-            "label": {"type": "string", "enum": schema.names},
-            "text": {"type": "string"},
-        },
-        "required": ["label", "text"],
-        "additionalProperties": False,
-    }
-    return canonical_json(
-        {
-            "type": "object",
-            "properties": {"entities": {"type": "array", "items": entity}},
-            "required": ["entities"],
-            "additionalProperties": False,
-        }
-    )
-
-
-def _environment() -> Environment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        autoescape=False,  # a prompt is no HTML: `<` must reach the model as it is
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _examples_for(group: tuple[Sentence, ...], examples: Chooser) -> tuple[Sentence, ...]:
+    """The examples of a group of sentences: in turn for each, as many as one alone has."""
+    own = {same_text(sentence) for sentence in group}
+    chosen = [examples(sentence) for sentence in group]
+    # A chooser's last example is its best.
+    ranked = (one for rank in zip_longest(*map(reversed, chosen)) for one in rank if one)
+    best = {same_text(one): one for one in ranked if same_text(one) not in own}
+    count = max(map(len, chosen))
+    return tuple(reversed(list(best.values())[:count]))
 
 
 def _check(prompt: Prompt, path: Path) -> None:
     from jinja2 import TemplateSyntaxError
 
     try:
-        template = _environment().from_string(prompt.source)
+        template = environment().from_string(prompt.source)
     except TemplateSyntaxError as error:
         raise ConfigError(f"{path}:{error.lineno}: {error.message}", HINT) from error
     for block in ("system", "user"):
         if block not in template.blocks:
             raise ConfigError(f"{path}: the template has no block {block!r}", HINT)
-
-
-def _render(template: Template, block: str, values: dict[str, object], name: str) -> str:
-    from jinja2 import TemplateError
-
-    try:
-        text = "".join(template.blocks[block](template.new_context(values)))
-    except TemplateError as error:
-        raise ConfigError(f"prompt {name}, block {block}: {error.message}", HINT) from error
-    # The line ends are the template's, and no white space of the sentence matters at its edges.
-    return text.strip("\n")

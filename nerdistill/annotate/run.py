@@ -1,41 +1,37 @@
-"""The annotation run: a corpus in, labels out, every reply kept before anybody reads it."""
+"""The annotation run: text in, labels out, every reply kept before anybody reads it.
+
+The text is read twice or more and never held: once to ask, once to write the labels. Between the
+two, 32 bytes a question remember which request it ended with.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING
 
-from nerdistill.annotate.align import align
-from nerdistill.annotate.parse import ParseError, parse_reply
-from nerdistill.annotate.prompt import build_requests
-from nerdistill.annotate.protocol import Failure, Reply, Request
+from nerdistill.annotate.ask import CHUNK, ROOM, Asker, Grounded, Ledger, Tally, chunks
+from nerdistill.annotate.prompt import load_prompt
+from nerdistill.annotate.protocol import Failure, Reply
+from nerdistill.annotate.read import Reading, read_reply
+from nerdistill.annotate.verify import apply_verdict, verification_request
+from nerdistill.annotate.vote import vote
 from nerdistill.types import Annotation, Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from nerdistill.annotate.prompt import Prompt
-    from nerdistill.annotate.protocol import Annotator, Sampling
+    from nerdistill.annotate.job import Job
+    from nerdistill.annotate.protocol import Annotator, Request
     from nerdistill.annotate.replies import ReplyStore
+    from nerdistill.annotate.verify import Verified
     from nerdistill.digest import Digest
-    from nerdistill.labels import LabelSchema
-    from nerdistill.progress import Progress, Task
+    from nerdistill.progress import Progress
     from nerdistill.types import Corpus, Sentence
 
-CHUNK = 500
-"""Requests that are looked up in the store at once."""
-
-T = TypeVar("T")
-
-
-@runtime_checkable
-class Grounded(Protocol):
-    """An annotator whose replies rest on more than the request: a file of replies, or gold."""
-
-    def basis(self, request: Request) -> Digest | None:
-        """The digest of that; None where it has no reply."""
+    Source = Callable[[], Iterable[tuple[str, Sentence]]]
+    """Gives each sentence with its document's id, from the first one on at every call."""
+    Sink = Callable[[str, Sentence, Annotation | Failure], None]
+    """Takes each sentence, in order, with its labels or the reason why it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +42,23 @@ class RunCounts:
         sentences: of the corpus.
         asked: requests that the annotator got.
         stored: requests that the store could answer already.
-        repeated: sentences whose request is that of an earlier sentence.
+        repeated: requests that are the same as an earlier one.
+        unverified: sentences whose second pass failed; they keep what the first one found.
+        unjudged: entities without a usable verdict in a second pass that did not fail; kept too.
+        tokens_in: of the prompts that were asked.
+        tokens_cached: of these, what the server had cached.
+        tokens_out: of their replies.
     """
 
     sentences: int
     asked: int
     stored: int
     repeated: int
+    unverified: int = 0
+    unjudged: int = 0
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    tokens_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,139 +77,218 @@ class AnnotationRun:
 
 
 def annotate_corpus(
-    corpus: Corpus,
+    corpus: Corpus, job: Job, *, annotator: Annotator, store: ReplyStore, progress: Progress
+) -> AnnotationRun:
+    """Label every sentence of a corpus that is in memory; see `annotate`."""
+    annotations: list[Annotation] = []
+    failures: list[tuple[str, Failure]] = []
+
+    def keep(_: str, sentence: Sentence, outcome: Annotation | Failure) -> None:
+        if isinstance(outcome, Failure):
+            failures.append((sentence.id, outcome))
+        else:
+            annotations.append(outcome)
+
+    source = [(document.id, one) for document in corpus.documents for one in document.sentences]
+    counts = annotate(
+        lambda: source,
+        job,
+        annotator=annotator,
+        store=store,
+        progress=progress,
+        sink=keep,
+        total=len(corpus),
+    )
+    return AnnotationRun(tuple(annotations), tuple(failures), counts)
+
+
+def annotate(
+    source: Source,
+    job: Job,
     *,
     annotator: Annotator,
-    annotator_name: str,
-    model: str,
-    prompt: Prompt,
-    schema: LabelSchema,
-    sampling: Sampling,
     store: ReplyStore,
     progress: Progress,
-) -> AnnotationRun:
-    """Label every sentence of a corpus.
+    sink: Sink,
+    total: int | None = None,
+    price: Callable[[int, int, int], float | None] | None = None,
+) -> RunCounts:
+    """Label text of any length in constant memory.
 
     Only what the store lacks is asked for, and identical requests once. A reply that was cut off
-    or cannot be parsed is a failure, never "no entities"; it stays in the store, where a better
+    or cannot be read is a failure, never "no entities"; it stays in the store, where a better
     parser finds it.
 
+    Args:
+        source: the text; it must be the same at every call.
+        job: what is asked.
+        annotator: who is asked.
+        store: keeps every reply.
+        progress: where the work is shown.
+        sink: takes the labels.
+        total: number of sentences, where it is known.
+        price: what tokens cost, by prompt, cached prompt and reply tokens.
+
     Raises:
+        AnnotationError: the annotator gave up; what it answered is stored.
         StoreError: the reply store cannot be used.
         ConfigError: the prompt does not fit the schema, or a simulated annotator lacks gold.
     """
-    work = _Work(corpus, annotator, prompt, schema, model, sampling, store)
-    with progress.task(f"annotate ({annotator_name})", total=len(corpus), unit="sentences") as task:
-        work.ask(task)
-    provenance = (annotator_name, model, prompt.digest_with(schema))
-    annotations: list[Annotation] = []
-    failures: list[tuple[str, Failure]] = []
-    for request, reply in work.replies():
-        (sentence,) = request.sentences
-        read = _read(sentence, request, reply, schema, provenance)
-        if isinstance(read, Failure):
-            failures.append((sentence.id, read))
-        else:
-            annotations.append(read)
-    return AnnotationRun(tuple(annotations), tuple(failures), work.counts())
+    run = _Run(source, job, annotator, store, progress, total, price)
+    run.ask()
+    if job.verify:
+        run.verify()
+    return run.label(sink)
 
 
 @dataclass
-class _Work:
-    """The asking of one run."""
+class _Run:
+    """One run; its ledgers are what it remembers between the passes."""
 
-    corpus: Corpus
+    source: Source
+    job: Job
     annotator: Annotator
-    prompt: Prompt
-    schema: LabelSchema
-    model: str
-    sampling: Sampling
     store: ReplyStore
-    tally: Counter[str] = field(default_factory=Counter)
-    failed: dict[Digest, Failure] = field(default_factory=dict)
+    progress: Progress
+    total: int | None
+    price: Callable[[int, int, int], float | None] | None
+    tally: Tally = field(default_factory=Tally)
+    ledger: Ledger = field(default_factory=Ledger)
+    verdicts: Ledger = field(default_factory=Ledger)
 
-    def requests(self) -> Iterator[Request]:
-        """The request of each sentence, in order."""
-        for request in build_requests(
-            self.corpus.sentences,
-            prompt=self.prompt,
-            schema=self.schema,
-            model=self.model,
-            sampling=self.sampling,
-        ):
-            basis = self.annotator.basis(request) if isinstance(self.annotator, Grounded) else None
-            # All that changes the answer is in the key: here that is part of what "model" means.
-            named = request if basis is None else replace(request, model=f"{self.model}@{basis}")
-            yield named
+    def ask(self) -> None:
+        """The first pass: what is in each sentence."""
+        votes = self.job.votes
+        title, unit = f"annotate ({self.job.annotator})", "sentences" if votes == 1 else "replies"
+        total = None if self.total is None else self.total * votes
+        requests = self.job.requests(sentence for _, sentence in self.source())
+        self.ledger = self._ask(title, requests, self._says_something, total=total, unit=unit)
 
-    def ask(self, task: Task) -> None:
-        """Have every missing reply in the store."""
-        for answer in self.annotator.answer(self._missing(task)):
-            if isinstance(answer, Reply):
-                self.store.add(answer)
-            else:
-                self.failed[answer.request] = answer
-            task.advance(failures=len(self.failed))
-        self.store.commit()
+    def verify(self) -> None:
+        """The second pass: is each of the entities that were found right."""
+        self.verdicts = self._ask(
+            f"verify ({self.job.annotator})",
+            self._verifications(),
+            # Nobody can tell without the entities: a bad one is counted when it is applied.
+            lambda _request, _reply: True,
+            total=None,
+            unit="sentences",
+        )
 
-    def _missing(self, task: Task) -> Iterator[Request]:
-        asked: set[Digest] = set()
-        for chunk in _chunks(self.requests(), CHUNK):
-            stored = self.store.many(request.key for request in chunk)
-            for request in chunk:
-                if request.key in asked or request.key in stored:
-                    self.tally["repeated" if request.key in asked else "stored"] += 1
-                    task.advance()
+    def label(self, sink: Sink) -> RunCounts:
+        """Give out the labels."""
+        sentences = unverified = unjudged = 0
+        verdicts = iter(self.verdicts)
+        prompt = self.job.prompt.digest_with(self.job.schema)
+        for document, sentence, reading, key in self._readings():
+            sentences += 1
+            if isinstance(reading, Failure):
+                sink(document, sentence, reading)
+                continue
+            kept = reading
+            if self.job.verify and reading.spans:
+                judged = self._judged(reading, next(verdicts))
+                if isinstance(judged, Failure):
+                    unverified += 1
                 else:
-                    asked.add(request.key)
-                    self.tally["asked"] += 1
-                    yield request
-
-    def replies(self) -> Iterator[tuple[Request, Reply | Failure]]:
-        """Each request with what came of it."""
-        for chunk in _chunks(self.requests(), CHUNK):
-            stored = self.store.many(request.key for request in chunk)
-            for request in chunk:
-                yield request, stored.get(request.key) or self._failure(request)
-
-    def _failure(self, request: Request) -> Failure:
-        lost = Failure(request.key, "server", "the annotator gave no answer: run it again")
-        return self.failed.get(request.key, lost)
-
-    def counts(self) -> RunCounts:
-        """Where the replies come from."""
+                    unjudged += judged.unjudged
+                    kept = judged.reading
+            origin = Provenance(self.job.annotator, self.job.model, prompt, key)
+            made = Annotation(sentence.id, kept.spans, kept.confidences, origin, kept.issues)
+            sink(document, sentence, made)
         tally = self.tally
-        return RunCounts(len(self.corpus), tally["asked"], tally["stored"], tally["repeated"])
+        return RunCounts(
+            sentences,
+            tally.asked,
+            tally.stored,
+            tally.repeated,
+            unverified,
+            unjudged,
+            tally.tokens_in,
+            tally.tokens_cached,
+            tally.tokens_out,
+        )
+
+    def _ask(
+        self,
+        title: str,
+        requests: Iterable[Request],
+        readable: Callable[[Request, Reply], bool],
+        *,
+        total: int | None,
+        unit: str,
+    ) -> Ledger:
+        with self.progress.task(title, total=total, unit=unit) as task:
+            asker = Asker(
+                self.annotator,
+                self.store,
+                task,
+                self.tally,
+                most_tokens=ROOM * self.job.sampling.max_tokens,
+                readable=readable,
+                price=self.price,
+            )
+            return asker.ask(map(self._grounded, requests))
+
+    def _grounded(self, request: Request) -> Request:
+        basis = self.annotator.basis(request) if isinstance(self.annotator, Grounded) else None
+        # All that changes the answer is in the key: here that is part of what "model" means.
+        return request if basis is None else replace(request, model=f"{request.model}@{basis}")
+
+    def _readings(self) -> Iterator[tuple[str, Sentence, Reading | Failure, Digest]]:
+        """Each sentence with its document, what its replies state, and the first one's request."""
+        job, keys = self.job, iter(self.ledger)
+        for many in chunks(chunks(self.source(), job.per_request), CHUNK):
+            drawn = [[next(keys) for _ in range(job.votes)] for _ in many]
+            replies = self.store.many(key for group in drawn for key in group)
+            for group, requests in zip(many, drawn, strict=True):
+                sentences = tuple(sentence for _, sentence in group)
+                read = [self._read(sentences, replies.get(key), key) for key in requests]
+                for at, (document, sentence) in enumerate(group):
+                    yield document, sentence, _together([one[at] for one in read]), requests[0]
+
+    def _read(
+        self, sentences: tuple[Sentence, ...], reply: Reply | None, key: Digest
+    ) -> tuple[Reading | Failure, ...]:
+        if reply is None:
+            return (self.ledger.failure(key),) * len(sentences)
+        return read_reply(sentences, reply, self.job.schema)
+
+    def _says_something(self, request: Request, reply: Reply) -> bool:
+        read = read_reply(request.sentences, reply, self.job.schema)
+        return not all(isinstance(one, Failure) for one in read)
+
+    def _verifications(self) -> Iterator[Request]:
+        job, prompt = self.job, load_prompt("verify")
+        for _, sentence, reading, _ in self._readings():
+            request = (
+                verification_request(
+                    sentence,
+                    reading,
+                    schema=job.schema,
+                    prompt=prompt,
+                    model=job.model,
+                    sampling=replace(job.sampling, temperature=0.0),
+                    structured=job.structured,
+                )
+                if isinstance(reading, Reading)
+                else None
+            )
+            if request:
+                yield request
+
+    def _judged(self, reading: Reading, key: Digest) -> Verified | Failure:
+        reply = self.store.get(key)
+        if reply is None:
+            return self.verdicts.failure(key)
+        return apply_verdict(reading, reply, self.job.schema)
 
 
-def _read(
-    sentence: Sentence,
-    request: Request,
-    reply: Reply | Failure,
-    schema: LabelSchema,
-    provenance: tuple[str, str, Digest],
-) -> Annotation | Failure:
-    """The labels that a reply states, or why it states none."""
-    if isinstance(reply, Failure):
-        return reply
-    if reply.finish == "length":
-        told = f"the reply was cut off after {len(reply.text)} characters: raise max_tokens"
-        return Failure(request.key, "truncated", told)
-    try:
-        mentions = parse_reply(reply.text, sentence=sentence.text, schema=schema)
-    except ParseError as error:
-        return Failure(request.key, "unparsable", str(error))
-    aligned = align(mentions, sentence, schema)
-    return Annotation(
-        sentence.id,
-        aligned.spans,
-        (None,) * len(aligned.spans),
-        Provenance(*provenance, request.key),
-        aligned.issues,
-    )
-
-
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+def _together(read: list[Reading | Failure]) -> Reading | Failure:
+    """What the replies to one prompt state about a sentence; too few of them state nothing."""
+    readings = [one for one in read if isinstance(one, Reading)]
+    if len(read) == 1:
+        return read[0]
+    if 2 * len(readings) <= len(read):
+        return next(one for one in read if isinstance(one, Failure))
+    return vote(readings)

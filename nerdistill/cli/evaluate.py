@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nerdistill.cli.options import progress_option
 from nerdistill.errors import CorpusError, printable
 
 if TYPE_CHECKING:
@@ -28,13 +29,7 @@ PATH = click.Path(path_type=Path)
     "gold behind the cut still counts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option(
-    "--progress",
-    type=click.Choice(["auto", "live", "plain", "json", "none"]),
-    default="auto",
-    show_default=True,
-    help="How to report while it runs.",
-)
+@progress_option
 def command(model: Path, corpus: Path, windows: bool, as_json: bool, progress: Mode) -> None:
     """Score MODEL on CORPUS: strict entity precision, recall and F1, over all and by type.
 

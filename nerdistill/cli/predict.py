@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nerdistill.cli.options import progress_option
 from nerdistill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--out", type=PATH, required=True, help="JSONL, or columns if it ends in .conll.")
 @click.option("--format", "form", help="Of INPUT: conll, jsonl or text; else told by its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-@click.option(
-    "--progress",
-    type=click.Choice(["auto", "live", "plain", "json", "none"]),
-    default="auto",
-    show_default=True,
-    help="How to report while it runs.",
-)
+@progress_option
 def command(
     model: Path, source: Path, out: Path, form: str | None, as_json: bool, progress: Mode
 ) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nerdistill.cli.options import progress_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,13 +50,7 @@ def command() -> None:
 
 @command.command()
 @_study_options
-@click.option(
-    "--progress",
-    type=click.Choice(["auto", "live", "plain", "json", "none"]),
-    default="auto",
-    show_default=True,
-    help="How to report while it runs: auto is a live board on a terminal, plain lines elsewhere.",
-)
+@progress_option
 @click.option("--annotator", help="The teacher's backend; the same as --set teacher.annotator=…")
 def run(
     study: Path,

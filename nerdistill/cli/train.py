@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nerdistill.cli.options import progress_option
 from nerdistill.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -82,13 +83,7 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--force", is_flag=True, help="Replace OUT where it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-@click.option(
-    "--progress",
-    type=click.Choice(["auto", "live", "plain", "json", "none"]),
-    default="auto",
-    show_default=True,
-    help="How to report while it runs.",
-)
+@progress_option
 def command(
     original: Path | None,
     distilled: Path | None,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, cast
 
+from nerdistill.types import PLACED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -81,7 +83,7 @@ def _teacher_table(results: Json) -> TableData:
     rows: list[tuple[str, ...]] = []
     for row in cast("list[Json]", results["teacher"]):
         outcomes = cast("dict[str, int]", row["outcomes"])
-        placed = sum(outcomes.get(name, 0) for name in ("exact", "repaired", "ambiguous"))
+        placed = sum(outcomes.get(name, 0) for name in PLACED)
         rows.append(
             (
                 str(row["corpus"]),

@@ -59,13 +59,55 @@ class Teacher(Section):
     """The annotator, and what it labels."""
 
     annotator: str = "replay"
-    """The backend: replay or simulated."""
-    model: Name = "teacher"
-    """Its model's name, for prompts' keys and for tables."""
+    """The backend: openai, vllm, vllm-offline, replay or simulated."""
+    model: Annotated[str, Field(min_length=1)] = "teacher"
+    """Its model: the name that a server knows it by, or for vllm and vllm-offline its folder."""
     corpora: Annotated[list[Name], Field(min_length=1)]
     """The corpora to label. With two or more, distilled data are tried apart and together."""
     prompt: str = "standard"
     """A prompt template that ships with nerdistill, or a file."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Of the model's draw; votes need more than 0."""
+    max_tokens: PositiveInt = 1024
+    """Of a reply; one that is cut off is asked for again with more, up to four times this."""
+    sampling_seed: int | None = None
+    """Of the model's draw, where its server takes one."""
+    extra_body: dict[str, object] = {}
+    """Further fields for the server, such as chat_template_kwargs.enable_thinking = false."""
+    structured: Literal["schema", "object", "none"] = "schema"
+    """Hold replies to a JSON schema, to any JSON, or to nothing."""
+    votes: Annotated[int, Field(ge=1, le=100)] = 1
+    """Draw so many replies to each prompt and let them vote."""
+    verify: bool = False
+    """Ask in a second pass whether each entity is right."""
+    sentences_per_request: Annotated[int, Field(ge=1, le=100)] = 1
+    """Pack so many sentences into one request."""
+    examples: Name | None = None
+    """A labelled corpus to show examples from: human labels that no budget counts."""
+    shots: PositiveInt = 5
+    """How many examples a request shows."""
+    choose: str = "bm25"
+    """Which examples: fixed, bm25, or an encoder's folder."""
+    base_url: str | None = None
+    """openai, vllm: where the server's API starts. The place changes no result."""
+    azure_version: str | None = None
+    """openai: version of the Azure API."""
+    max_concurrency: PositiveInt | None = None
+    """openai, vllm: requests in flight at most."""
+    timeout: Annotated[float, Field(gt=0)] = 120.0
+    """openai, vllm: seconds for one attempt."""
+    deadline: Annotated[float, Field(gt=0)] = 600.0
+    """openai, vllm: seconds for one request, all attempts together."""
+    answers_as: list[str] = []
+    """openai, vllm: other names that the model may answer under."""
+    max_model_len: PositiveInt | None = None
+    """A vLLM that the study starts: tokens of prompt and reply."""
+    gpus: PositiveInt = 1
+    """A vLLM that the study starts: how many share the model."""
+    vllm_python: str | None = None
+    """A vLLM that the study starts: the interpreter that has it."""
+    vllm_arguments: list[str] = []
+    """A vLLM that the study starts: passed on."""
     replies: list[str] = []
     """replay: files of recorded replies, below `data.root`."""
     error_scale: Annotated[float, Field(ge=0, le=10)] = 1.0
@@ -229,6 +271,7 @@ def _check_names(file: Path, config: StudyConfig) -> None:
         "original.apart_from": config.original.apart_from,
         "validation.corpus": [config.validation.corpus],
         "test.corpus": [config.test.corpus],
+        "teacher.examples": [config.teacher.examples] if config.teacher.examples else [],
     }
     for key, names in used.items():
         for name in names:
@@ -237,6 +280,11 @@ def _check_names(file: Path, config: StudyConfig) -> None:
                     f"{file}: {key} names {name!r}, which no [corpora.{name}] defines",
                     f"Defined: {', '.join(config.corpora)}.",
                 )
+    if config.teacher.examples in {config.validation.corpus, config.test.corpus}:
+        raise ConfigError(
+            f"{file}: teacher.examples names {config.teacher.examples!r}, which chooses or scores",
+            "Show the teacher labels that nothing is measured with.",
+        )
     for name in config.teacher.ceiling:
         if name not in config.teacher.corpora:
             raise ConfigError(

@@ -18,10 +18,41 @@ from nerdistill.study.stage import Stage
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nerdistill.study.config import StudyConfig
+    from nerdistill.study.config import StudyConfig, Teacher
 
+PLACES = (
+    "base_url",
+    "azure_version",
+    "max_concurrency",
+    "timeout",
+    "deadline",
+    "answers_as",
+    "max_model_len",
+    "gpus",
+    "vllm_python",
+    "vllm_arguments",
+)
+"""Settings of a teacher that say where and how it is asked, not what."""
 VERSIONS = {"corpus": 1, "annotate": 1, "sample": 1, "distil": 1, "train": 1, "evaluate": 1}
 """Of each builder. Raise one when its results change: stages are then done anew."""
+
+
+def asked(teacher: Teacher) -> dict[str, object]:
+    """Those settings of a teacher that its labels depend on, where they are not the usual ones."""
+    fields = (
+        "temperature",
+        "max_tokens",
+        "sampling_seed",
+        "extra_body",
+        "structured",
+        "votes",
+        "verify",
+        "sentences_per_request",
+        *(("shots", "choose") if teacher.examples else ()),
+    )
+    chosen = {name: getattr(teacher, name) for name in fields}
+    usual = type(teacher).model_fields
+    return {name: value for name, value in chosen.items() if value != usual[name].get_default()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +119,7 @@ class Graph:
             "keep": source.keep.field if source.keep else None,
             "types": self.types,
         }
-        return Stage("corpus", VERSIONS["corpus"], params, {}, files, f"read {name}")
+        return Stage("corpus", VERSIONS["corpus"], params, {}, files, title=f"read {name}")
 
     def annotation(self, name: str) -> Stage:
         """Let the teacher label one corpus."""
@@ -100,18 +131,22 @@ class Graph:
             "prompt_digest": load_prompt(teacher.prompt).digest,
         }
         files = {"labels": self.schema}
+        inputs = {"corpus": self.corpus(name)}
         if teacher.annotator == "replay":
             replies = [self.file(path) for path in teacher.replies]
             files |= {f"replies-{i}": path for i, path in enumerate(replies)}
-        if teacher.annotator == "simulated":
+        elif teacher.annotator == "simulated":
             params |= {
                 "error_scale": teacher.error_scale,
                 "error_model": digest_of(load_error_model().model_dump()),
                 "seed": teacher.seed,
             }
+        params |= asked(teacher)
+        if teacher.examples:
+            inputs["examples"] = self.corpus(teacher.examples)
         title = f"{teacher.annotator} labels {name}"
-        inputs = {"corpus": self.corpus(name)}
-        return Stage("annotate", VERSIONS["annotate"], params, inputs, files, title)
+        aside = {key: getattr(teacher, key) for key in PLACES}
+        return Stage("annotate", VERSIONS["annotate"], params, inputs, files, aside, title)
 
     def sample(self, budget: int, subset_seed: int) -> Stage:
         """Draw the original sample, apart from everything that it must not share."""
@@ -160,7 +195,7 @@ class Graph:
         if pool is not None:
             inputs["distilled"] = pool
         files = {"student": self.student}
-        return Stage("train", VERSIONS["train"], params, inputs, files, f"train {title}")
+        return Stage("train", VERSIONS["train"], params, inputs, files, title=f"train {title}")
 
     def evaluate(self, model: Stage, corpus: Stage, title: str) -> Stage:
         """Score one student on one corpus, or on the validation part of a sample."""

@@ -26,6 +26,8 @@ class Stage:
         inputs: the stages whose results it reads, by role.
         files: the files and folders it reads, by role. Their content is in the key, their place is
             not, so that a workspace can be carried to another machine.
+        aside: what the work needs but the result does not depend on, such as a server's address;
+            outside the key.
         title: for people; outside the key.
     """
 
@@ -34,6 +36,7 @@ class Stage:
     params: Mapping[str, object]
     inputs: Mapping[str, Stage] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
+    aside: Mapping[str, object] = field(default_factory=dict)
     title: str = ""
 
     @cached_property

@@ -82,9 +82,12 @@ def test_outcomes_add_up() -> None:
         "exact": 1,
         "repaired": 0,
         "ambiguous": 0,
+        "relabelled": 0,
         "not_in_text": 1,
         "unknown_label": 0,
         "overlap": 0,
+        "outvoted": 0,
+        "rejected": 0,
     }
     assert found.outcome_shares["exact"] == found.outcome_shares["not_in_text"] == 50.0
 

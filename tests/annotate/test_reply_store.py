@@ -8,6 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,19 @@ from nerdistill.errors import StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+VERSION_1 = """
+PRAGMA application_id = 0x4E455244;
+PRAGMA user_version = 1;
+CREATE TABLE replies (
+    request TEXT NOT NULL UNIQUE,
+    text TEXT NOT NULL,
+    finish TEXT NOT NULL CHECK (finish IN ('stop', 'length')),
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    logprobs TEXT
+) STRICT;
+"""
 
 WRITER = """
 import sys
@@ -191,12 +206,62 @@ def test_kill_loses_at_most_the_open_batch(tmp_path: Path, lines: int) -> None:
         assert store.count() == len(kept) + 1
 
 
-def test_slow_replies_are_committed_one_by_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where replies come slower than a commit takes, none waits in memory."""
-    monkeypatch.setattr(replies, "SECONDS", -1.0)
+def test_no_reply_waits_for_the_next(tmp_path: Path) -> None:
+    """A lone reply is on the disk soon, though nobody adds another or commits."""
     path = tmp_path / "s.sqlite"
     with ReplyStore(path) as store, ReplyStore(path) as reader:
         store.add(reply(1))
-        assert reader.count() == 1
+        for _ in range(1000):
+            if store.committed:
+                break
+            threading.Event().wait(0.01)
+        assert (reader.count(), store.committed) == (1, 1)
+
+
+def test_a_full_disk_is_told_by_the_next_add(tmp_path: Path) -> None:
+    """What the store's own thread could not write is neither lost nor kept quiet."""
+    with ReplyStore(tmp_path / "s.sqlite") as store:
+        pages = store._database.execute("PRAGMA page_count").fetchone()[0]
+        store._database.execute(f"PRAGMA max_page_count = {pages}")
+        store.add(Reply(Digest("big"), "x" * 100_000, "stop"))
+        store._thread.join(timeout=60)
+        with pytest.raises(StoreError, match="full"):
+            store.add(reply(2))
+        store._database.execute("PRAGMA max_page_count = 100000")
+        store.commit()
+        assert store.count() == 1
+
+
+def test_an_older_store_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A store of version 1 keeps its replies; new ones know more."""
+    path = tmp_path / "s.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(VERSION_1)
+        database.execute("INSERT INTO replies VALUES ('old', 'text', 'stop', 3, 4, NULL)")
+        database.commit()
+    with ReplyStore(path) as store, ReplyStore(path) as other:
+        store.add(Reply(Digest("new"), "t", "stop", 5, 6, None, 4, "gpt-4-0613"))
+        store.commit()
+        found = {one.request: one for one in other}
+    assert found[Digest("old")] == Reply(Digest("old"), "text", "stop", 3, 4)
+    assert (found[Digest("new")].tokens_cached, found[Digest("new")].model) == (4, "gpt-4-0613")
+
+
+def test_a_network_file_system_gets_one_user_and_no_shared_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the journal is a rollback one, a WAL store is converted, and a second user is told."""
+    path = tmp_path / "s.sqlite"
+    with ReplyStore(path) as store:
+        store.add(reply(1))
+    monkeypatch.setattr(replies, "network_type", lambda _: "nfs4")
+    with ReplyStore(path) as store:
+        (journal,) = store._database.execute("PRAGMA journal_mode").fetchone()
+        assert (journal, store.count()) == ("delete", 1)
+        store.add(reply(2))
+        store.commit()
+        assert {file.name for file in tmp_path.iterdir()} <= {"s.sqlite", "s.sqlite-journal"}
+        with pytest.raises(StoreError, match=r"network file system \(nfs4\).*--store"):
+            ReplyStore(path)
+    with ReplyStore(path) as store:
+        assert store.count() == 2

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nerdistill.annotate.audit import audit
-from nerdistill.annotate.backends import BACKENDS, BackendSettings
+from nerdistill.annotate.backends import BackendSettings, open_teacher
+from nerdistill.annotate.job import Job
 from nerdistill.annotate.output import (
     failures_path,
     read_annotations,
@@ -68,12 +69,8 @@ def run(
     with ReplyStore(store) as opened:
         return annotate_corpus(
             corpus,
+            Job(name, "m", load_prompt("standard"), CONLL, Sampling()),
             annotator=annotator,
-            annotator_name=name,
-            model="m",
-            prompt=load_prompt("standard"),
-            schema=CONLL,
-            sampling=Sampling(),
             store=opened,
             progress=Silent(),
         )
@@ -199,7 +196,8 @@ def test_simulation_of_other_errors_is_not_answered_from_the_store(tmp_path: Pat
 
 
 def _simulated(scale: float) -> Annotator:
-    return BACKENDS["simulated"](BackendSettings(CONLL, error_scale=scale))
+    with open_teacher("simulated", BackendSettings(CONLL, error_scale=scale), Silent()) as teacher:
+        return teacher.annotator
 
 
 def test_written_annotations_come_back(tmp_path: Path) -> None:
@@ -247,8 +245,11 @@ def test_simulation_says_so_in_its_file(tmp_path: Path) -> None:
 
 def test_replay_without_recordings_is_refused() -> None:
     """The replay annotator wants files."""
-    with pytest.raises(ConfigError, match="--replies"):
-        BACKENDS["replay"](BackendSettings(CONLL))
+    with (
+        pytest.raises(ConfigError, match="--replies"),
+        open_teacher("replay", BackendSettings(CONLL), Silent()),
+    ):
+        pass
 
 
 def test_simulated_labels_score_as_the_measured_teacher(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from nerdistill.labels import LabelSchema
 
-__all__ = ["Mention", "ParseError", "parse_reply"]
+__all__ = ["Mention", "ParseError", "answer_in", "parse_reply"]
 
 READERS: dict[str, Callable[[str, Question], list[Mention] | None]] = {
     "JSON": read_json,
@@ -59,11 +59,7 @@ def parse_reply(
     Raises:
         ParseError: no format fits, the reply was cut off, or it contradicts itself.
     """
-    answer = text.rpartition(_THOUGHT)[2]
-    if not answer.strip():
-        raise ParseError("the reply is empty")
-    if answer.lstrip().startswith("<think>"):
-        raise ParseError("the reply was cut off while the model was thinking: raise max_tokens")
+    answer = answer_in(text)
     question = Question(sentence, schema, default_label, salvage)
     try:
         for read in READERS.values():
@@ -76,3 +72,17 @@ def parse_reply(
         return ()
     start = " ".join(answer[:60].split())
     raise ParseError(f"no known format (tried {', '.join(READERS)}); the reply starts “{start}”")
+
+
+def answer_in(text: str) -> str:
+    """A reply without what the model thought aloud before.
+
+    Raises:
+        ParseError: nothing else is there.
+    """
+    answer = text.rpartition(_THOUGHT)[2]
+    if not answer.strip():
+        raise ParseError("the reply is empty")
+    if answer.lstrip().startswith("<think>"):
+        raise ParseError("the reply was cut off while the model was thinking: raise max_tokens")
+    return answer

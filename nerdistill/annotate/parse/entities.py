@@ -10,11 +10,11 @@ from nerdistill.annotate.parse.nothing import is_nothing
 if TYPE_CHECKING:
     from nerdistill.annotate.parse.mention import Question
 
-_LABEL_KEYS = ("label", "type", "entity_type", "category", "entity_group", "class", "tag")
+LABEL_KEYS = ("label", "type", "entity_type", "category", "entity_group", "class", "tag")
 _TEXT_KEYS = ("text", "name", "mention", "entity", "entity_text", "span", "word", "surface")
 _TEXT_LIST_KEYS = ("mentions", "names", "texts", "values", "entities")
 _START_KEYS = ("start", "start_char", "start_offset", "start_index", "begin")
-_LIST_KEYS = ("entities", "named_entities", "results", "result", "output", "annotations", "ner")
+LIST_KEYS = ("entities", "named_entities", "results", "result", "output", "annotations", "ner")
 
 Value = object
 
@@ -37,8 +37,8 @@ def is_whole(value: Value) -> bool:
     """Whether a value is an answer by itself; one entity, or one type's, is a part of one."""
     if isinstance(value, dict):
         keys = {str(key).casefold() for key in value}
-        if keys & set(_LIST_KEYS):
-            return not keys & set(_LABEL_KEYS)
+        if keys & set(LIST_KEYS):
+            return not keys & set(LABEL_KEYS)
         return len(value) > 1 and all(isinstance(inner, (list, tuple)) for inner in value.values())
     return isinstance(value, (list, tuple)) and not any(isinstance(item, str) for item in value)
 
@@ -62,7 +62,7 @@ def _of_list(value: list[Value], question: Question) -> list[Mention] | None:
 
 
 def _of_dict(items: Items, question: Question) -> list[Mention] | None:
-    for key in _LIST_KEYS:
+    for key in LIST_KEYS:
         if key in items:
             inner = items[key][1]
             if inner is None or (isinstance(inner, str) and is_nothing(inner)):
@@ -71,14 +71,14 @@ def _of_dict(items: Items, question: Question) -> list[Mention] | None:
             if found is not None:
                 return found
     one = _entity(items, question)
-    if one is not None or any(key in items for key in (*_LIST_KEYS, *_LABEL_KEYS)):
+    if one is not None or any(key in items for key in (*LIST_KEYS, *LABEL_KEYS)):
         return one
     return _by_type(items, question)
 
 
 def _entity(items: Items, question: Question) -> list[Mention] | None:
     """One entity, or several of one type: an object with keys for type and text."""
-    label = _first(items, _LABEL_KEYS)
+    label = _first(items, LABEL_KEYS)
     if label is None and "text" in items:
         label = _first(items, ("entity",))
     text = _first(items, (*_TEXT_KEYS, *_TEXT_LIST_KEYS))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LITERAL = 20_000
 """Characters of Python's notation: its parser is slow and takes much memory."""
-_MOST_PIECES = 1_000
+MOST_PIECES = 1_000
 """Bracketed pieces: an answer has a few, garbage may have millions."""
 
 
@@ -43,8 +43,8 @@ def read_json(text: str, question: Question) -> list[Mention] | None:
         ParseError: a piece was cut off and `salvage` is not set, or the pieces contradict.
     """
     found = scan(text)
-    if len(found.pieces) > _MOST_PIECES:
-        raise ParseError(f"the reply has more than {_MOST_PIECES} bracketed pieces")
+    if len(found.pieces) > MOST_PIECES:
+        raise ParseError(f"the reply has more than {MOST_PIECES} bracketed pieces")
     if found.unclosed is not None:
         if not question.salvage:
             raise ParseError("the reply is JSON that was cut off: raise max_tokens")
@@ -63,7 +63,7 @@ def _salvaged(text: str, start: int, question: Question) -> list[Mention]:
 def _answers(pieces: Sequence[str], question: Question) -> list[_Answer]:
     answers: list[_Answer] = []
     for piece in pieces:
-        value = _value(piece)
+        value = value_of(piece)
         if value is None:
             mentions, whole = read_loose(piece, question), True
         else:
@@ -87,7 +87,7 @@ def _joined(answers: list[_Answer]) -> list[Mention] | None:
     return wholes[0]
 
 
-def _value(text: str) -> Value:
+def value_of(text: str) -> Value:
     """A piece of JSON or of Python's notation; None where it is neither."""
     try:
         return json.loads(text, object_pairs_hook=_merged)

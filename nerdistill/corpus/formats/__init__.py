@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from nerdistill import assets
@@ -11,10 +12,11 @@ from nerdistill.corpus.formats.guess import guess_format
 from nerdistill.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from nerdistill.labels import Scheme
-    from nerdistill.types import Corpus
+    from nerdistill.types import Corpus, Sentence
 
 
 class Reader(Protocol):
@@ -33,16 +35,17 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one format is read, and written where it can be."""
+    """How one format is read, and written or streamed where it can be."""
 
     read: Reader
     write: Writer | None
+    stream: Callable[[Path], Iterator[tuple[str, Sentence]]] | None
 
 
 FORMATS: dict[str, Format] = {
-    "conll": Format(conll.read, conll.write),
-    "jsonl": Format(jsonl.read, jsonl.write),
-    "text": Format(text.read, None),
+    "conll": Format(conll.read, conll.write, None),
+    "jsonl": Format(jsonl.read, jsonl.write, jsonl.stream),
+    "text": Format(text.read, None, text.stream),
 }
 
 
@@ -61,6 +64,24 @@ def read_corpus(path: Path, *, format: str | None = None, tag_column: int = -1) 
     """
     found = assets.find(path, kind="corpus")
     return _named(format or guess_format(found, tag_column)).read(found, tag_column=tag_column)
+
+
+def stream_corpus(path: Path) -> Callable[[], Iterator[tuple[str, Sentence]]]:
+    """A corpus to pass through again and again, each sentence with its document's id.
+
+    JSONL and plain text are read as they are passed through, so that memory stays flat; CoNLL
+    columns are in memory.
+
+    Raises:
+        AssetError, ConfigError: as for `read_corpus`.
+        CorpusError: the file breaks its format; told when the line is reached.
+    """
+    found = assets.find(path, kind="corpus")
+    way = _named(guess_format(found, -1))
+    if way.stream:
+        return partial(way.stream, found)
+    corpus = way.read(found, tag_column=-1)
+    return lambda: ((one.id, sentence) for one in corpus.documents for sentence in one.sentences)
 
 
 def write_corpus(

@@ -10,6 +10,7 @@ from nerdistill.errors import CorpusError
 from nerdistill.types import Corpus, Document, Sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -22,13 +23,27 @@ def read(path: Path, *, tag_column: int) -> Corpus:  # noqa: ARG001 - every read
     Raises:
         CorpusError: a file is empty or not UTF-8, or the folder holds no .txt file.
     """
+    return Corpus(tuple(_documents(path)))
+
+
+def stream(path: Path) -> Iterator[tuple[str, Sentence]]:
+    """Each sentence with its document's id, file by file.
+
+    Raises:
+        CorpusError: as for `read`, when the file is reached.
+    """
+    return ((document.id, one) for document in _documents(path) for one in document.sentences)
+
+
+def _documents(path: Path) -> Iterator[Document]:
     if not path.is_dir():
-        return Corpus((_document(path, path.stem),))
+        yield _document(path, path.stem)
+        return
     files = sorted(file for file in path.rglob("*.txt") if file.is_file())
     if not files:
         raise CorpusError(f"{path}: no .txt file in the folder", "Name a folder of plain text.")
-    names = (file.relative_to(path).with_suffix("").as_posix() for file in files)
-    return Corpus(tuple(map(_document, files, names)))
+    for file in files:
+        yield _document(file, file.relative_to(path).with_suffix("").as_posix())
 
 
 def _document(path: Path, name: str) -> Document:

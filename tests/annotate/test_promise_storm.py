@@ -1,0 +1,120 @@
+"""The promise that failures are never stored as replies, and that nothing is lost in a storm."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nerdistill.types import Sentence
+from tests.annotate.teaching import Teaching
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.fault_server.client import FaultServer
+
+STORM = {
+    "429": 0.05,
+    "429-ms": 0.1,
+    "429-seconds": 0.02,
+    "429-date": 0.01,
+    "429-nonsense": 0.02,
+    "500": 0.05,
+    "503": 0.03,
+    "reset": 0.05,
+    "reset-mid": 0.05,
+    "truncated": 0.05,
+    "malformed": 0.03,
+    "html": 0.03,
+    "empty-choices": 0.03,
+}
+COUNT = 300
+
+
+def sentences(count: int) -> list[Sentence]:
+    """Sentences with one entity each."""
+    return [Sentence(f"d{n}#0", (f"Quill{n}", "left", ".")) for n in range(count)]
+
+
+@pytest.fixture
+def teaching(tmp_path: Path, fault_server: FaultServer) -> Teaching:
+    """A corpus, and a server to label it."""
+    made = Teaching(tmp_path, fault_server)
+    made.write(sentences(COUNT))
+    return made
+
+
+def test_a_storm(teaching: Teaching) -> None:
+    """Four in ten attempts fail, in every way; each sentence is answered once and stored whole."""
+    teaching.server.set_faults(seed=1, rates=STORM, retry_after=0.1)
+    ended = teaching.run()
+    assert (ended.code, teaching.failures()) == (0, []), ended.err
+    stats = teaching.server.stats()
+    assert stats.answered == COUNT
+    assert set(STORM) <= set(stats.outcomes)
+    replies = [json.loads(reply.text) for reply in teaching.stored()]
+    assert sorted(reply["entities"][0]["text"] for reply in replies) == sorted(
+        one.tokens[0] for one in sentences(COUNT)
+    )
+    assert len(teaching.labelled()) == COUNT
+
+
+@pytest.mark.parametrize(
+    "fault", ["400-context", "refusal", "content-filter", "empty-choices", "malformed"]
+)
+def test_what_failed_is_asked_for_again(teaching: Teaching, fault: str) -> None:
+    """A sentence that fails for good is no reply: the next run asks for it, and for no other."""
+    teaching.server.set_faults(texts={"Quill7 ": fault})
+    ended = teaching.run("--deadline", "1")
+    assert ended.code == 0, ended.err
+    (line,) = teaching.failures()
+    assert json.loads(line)["id"] == "d7#0"
+    assert len(teaching.stored()) == len(teaching.labelled()) == COUNT - 1
+    teaching.server.set_faults()
+    before = teaching.server.stats().received
+    assert teaching.run().code == 0
+    assert teaching.server.stats().received == before + 1
+    assert len(teaching.stored()) == len(teaching.labelled()) == COUNT
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+def test_a_server_that_keeps_a_request(teaching: Teaching, fault: str) -> None:
+    """A request without an end is given up in time, and the others are none the worse for it."""
+    teaching.server.set_faults(queue=[fault])
+    ended = teaching.run("--timeout", "1")
+    assert (ended.code, teaching.failures()) == (0, []), ended.err
+    assert teaching.server.stats().outcomes == {"gone" if fault == "drip" else fault: 1, "200": 300}
+    assert len(teaching.labelled()) == COUNT
+
+
+def test_another_model(teaching: Teaching) -> None:
+    """Replies of a model that nobody asked are not stored, and the run says so."""
+    teaching.server.set_faults(rates={"wrong-model": 1})
+    ended = teaching.run()
+    assert ended.code == 1
+    assert "another-model" in ended.err
+    assert teaching.stored() == []
+
+
+@pytest.mark.parametrize("fault", ["401", "403", "404"])
+def test_a_server_that_wants_none_of_it(teaching: Teaching, fault: str) -> None:
+    """A run stops where no request could be answered, and keeps what it has."""
+    teaching.run("--limit", "10")
+    teaching.server.set_faults(rates={fault: 1})
+    ended = teaching.run()
+    assert ended.code == 1
+    assert f"HTTP {fault}" in ended.err
+    assert len(teaching.stored()) == 10
+    assert teaching.server.stats().received < 10 + COUNT / 2
+
+
+def test_a_dead_server(teaching: Teaching) -> None:
+    """A run against a server that only resets stops with a message, and keeps what it has."""
+    teaching.run("--limit", "10")
+    teaching.server.set_faults(rates={"reset": 1})
+    ended = teaching.run("--patience", "2")
+    assert ended.code == 1
+    assert "has not answered" in ended.err
+    assert len(teaching.stored()) == 10
