@@ -11,12 +11,12 @@ from nerdistill.metrics.errors import KINDS, Kind, compare_spans
 from nerdistill.types import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nerdistill.annotate.protocol import Failure
     from nerdistill.metrics.score import Score
     from nerdistill.metrics.statistics import ScoreIntervals
-    from nerdistill.types import Annotation, Corpus, Sentence
+    from nerdistill.types import Annotation, Corpus, Sentence, Span
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 SHOWN = 20
@@ -111,14 +111,18 @@ class Auditor:
 
     def add(self, sentence: Sentence, annotation: Annotation) -> None:
         """Count a sentence that the teacher has labelled; the sentence brings gold, or None."""
-        self._labelled += 1
         self._outcomes.update(issue.outcome for issue in annotation.issues)
+        self.add_spans(sentence, annotation.spans)
+
+    def add_spans(self, sentence: Sentence, spans: Sequence[Span]) -> None:
+        """Count a labelled sentence whose mentions nobody kept."""
+        self._labelled += 1
         if sentence.spans is None:
             return
-        self._counts[count_spans(sentence.spans, annotation.spans)] += 1
-        for label, counts in count_by_type(sentence.spans, annotation.spans).items():
+        self._counts[count_spans(sentence.spans, spans)] += 1
+        for label, counts in count_by_type(sentence.spans, spans).items():
             self._by_type.setdefault(label, Counter())[counts] += 1
-        for match in compare_spans(sentence.spans, annotation.spans):
+        for match in compare_spans(sentence.spans, spans):
             was = match.gold.label if match.gold else NOTHING
             became = match.predicted.label if match.predicted else NOTHING
             self._errors[match.kind] += 1

@@ -6,14 +6,21 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from nerdistill.annotate.audit import Auditor
 from nerdistill.errors import CorpusError
 from nerdistill.labels import spans_to_tags
+from nerdistill.metrics.counts import count_spans
 from nerdistill.metrics.score import Score, score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from nerdistill.annotate.audit import Audit
+    from nerdistill.metrics.statistics import PairedTest
     from nerdistill.types import Corpus, Sentence, Span
+
+SEED = 0
+"""Of the test: one pair of files gives one p."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,8 @@ class Comparison:
         only_second: sentences that the first lacks.
         identical: share of sentences with the same entities, in per cent.
         agreement: entity F1 of one against the other, in per cent.
-        scores: of each against gold, on `scored` sentences; None where there is no gold.
+        audits: of each against gold, on `scored` sentences; None where there is no gold.
+        test: whether the second is better than the first; None where there is no gold.
         scored: how many of the sentences gold knows.
         disagreements: all of them, the most frequent first.
     """
@@ -46,13 +54,25 @@ class Comparison:
     only_second: int
     identical: float
     agreement: float
-    scores: tuple[Score, Score] | None
+    audits: tuple[Audit, Audit] | None
+    test: PairedTest | None
     scored: int
     disagreements: tuple[Disagreement, ...]
 
+    @property
+    def scores(self) -> tuple[Score, Score] | None:
+        """Of each against gold; None where there is none."""
+        if self.audits is None or self.audits[0].score is None or self.audits[1].score is None:
+            return None
+        return self.audits[0].score, self.audits[1].score
+
     def to_json(self) -> dict[str, object]:
-        """As plain data."""
-        return asdict(self)
+        """As plain data; `scores` and `errors` against gold hold one entry a file, or are None."""
+        told = asdict(self)
+        audits = told.pop("audits")
+        parts = {"scores": "score", "intervals": "intervals", "errors": "errors"}
+        sides = {name: audits and [one[part] for one in audits] for name, part in parts.items()}
+        return {**told, **sides}
 
 
 def compare(first: Corpus, second: Corpus, gold: Corpus | None = None) -> Comparison:
@@ -75,24 +95,26 @@ def compare(first: Corpus, second: Corpus, gold: Corpus | None = None) -> Compar
     for one, other in pairs:
         _check_words(one, other)
     identical = sum(one.spans == other.spans for one, other in pairs)
-    scores, scored = _against_gold(pairs, gold)
+    triples = _with_gold(pairs, gold)
     return Comparison(
         sentences=len(common),
         only_first=len(left) - len(common),
         only_second=len(right) - len(common),
         identical=round(100 * identical / len(common), 2),
         agreement=score(*(_tags(side) for side in zip(*pairs, strict=True))).f1,
-        scores=scores,
-        scored=scored,
+        audits=(_audit(triples, 1), _audit(triples, 2)) if triples else None,
+        test=_test(triples) if triples else None,
+        scored=len(triples),
         disagreements=_disagreements(pairs),
     )
 
 
-def _against_gold(
+def _with_gold(
     pairs: Sequence[tuple[Sentence, Sentence]], gold: Corpus | None
-) -> tuple[tuple[Score, Score] | None, int]:
+) -> list[tuple[Sentence, Sentence, Sentence]]:
+    """Gold, first and second of each sentence that gold knows; empty where there is no gold."""
     if gold is None:
-        return None, 0
+        return []
     known = {sentence.id: sentence for sentence in gold.sentences}
     triples = [(known[one.id], one, other) for one, other in pairs if one.id in known]
     if not triples:
@@ -101,8 +123,24 @@ def _against_gold(
         )
     for right, one, _ in triples:
         _check_words(right, one)
-    truth, left, second = (_tags(side) for side in zip(*triples, strict=True))
-    return (score(truth, left), score(truth, second)), len(triples)
+    return triples
+
+
+def _audit(triples: Sequence[tuple[Sentence, Sentence, Sentence]], side: int) -> Audit:
+    auditor = Auditor()
+    for triple in triples:
+        auditor.add_spans(triple[0], triple[side].spans or ())
+    return auditor.result()
+
+
+def _test(triples: Sequence[tuple[Sentence, Sentence, Sentence]]) -> PairedTest:
+    from nerdistill.metrics.statistics import paired_permutation
+
+    first, second = (
+        [count_spans(triple[0].spans or (), triple[side].spans or ()) for triple in triples]
+        for side in (1, 2)
+    )
+    return paired_permutation(first, second, seed=SEED)
 
 
 def _disagreements(pairs: Sequence[tuple[Sentence, Sentence]]) -> tuple[Disagreement, ...]:

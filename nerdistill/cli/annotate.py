@@ -34,6 +34,8 @@ command.add_command(run)
 def compare(first: Path, second: Path, gold: Path | None, as_json: bool) -> None:
     """Show two labelled files side by side, on the sentences that both have.
 
+    With gold, a paired test says whether one is better or chance may have made it so.
+
     \b
     Example:
       nerdistill annotate compare standard.jsonl bare.jsonl --gold gold.jsonl
@@ -42,7 +44,8 @@ def compare(first: Path, second: Path, gold: Path | None, as_json: bool) -> None
 
     from nerdistill.annotate.compare import compare as compare_labels
     from nerdistill.annotate.output import simulated_in
-    from nerdistill.annotate.tables import comparison_lines, disagreements_table, scores_table
+    from nerdistill.annotate.tables import disagreements_table, errors_table, scores_table
+    from nerdistill.annotate.words import comparison_lines
     from nerdistill.corpus.formats import read_corpus
 
     truth = None if gold is None else read_corpus(gold)
@@ -55,9 +58,10 @@ def compare(first: Path, second: Path, gold: Path | None, as_json: bool) -> None
     console = Console()
     for line in comparison_lines(found, simulated):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-    if found.scores is not None:
-        pair = zip(("A", "B"), found.scores, strict=True)
-        scores = {name: score.to_json() for name, score in pair}
+    if found.audits is not None:
+        audits = dict(zip(("A", "B"), found.audits, strict=True))
+        scores = {name: one.to_json() for name, one in audits.items()}
         title = f"Each against gold, on {found.scored} sentences"
         console.print(scores_table(title, scores, simulated=bool(simulated)))
+        console.print(errors_table(audits))
     console.print(disagreements_table(found))

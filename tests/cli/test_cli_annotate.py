@@ -102,8 +102,18 @@ def test_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["simulated"] == ["b.jsonl"]
     assert [score["f1"] for score in told["scores"]] == [pytest.approx(88.89, abs=0.01), 100]
     assert told["disagreements"] == [{"text": "It", "first": "PER", "second": None, "count": 1}]
+    assert told["test"]["differing"] == 1
+    assert told["test"]["p"] == 1.0
+    assert [errors["spurious"] for errors in told["errors"]] == [1, 0]
+    assert call("compare", "a.jsonl", "b.jsonl", "--gold", "gold.jsonl") == 0
+    shown = capsys.readouterr().out
+    assert "B scores higher than A by 11.1 points" in shown
+    assert "that may be chance" in shown
+    assert "Entities against gold" in shown
     assert call("compare", "a.jsonl", "b.jsonl") == 0
-    assert "It" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "It" in shown
+    assert "points" not in shown
 
 
 @pytest.mark.usefixtures("folder")
