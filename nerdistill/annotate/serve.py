@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -54,7 +55,7 @@ class ServeSettings:
         tensor_parallel_size: GPUs that share the model.
         python: of the environment that holds vLLM; None is this one.
         extra: further arguments for vLLM; they overrule those before.
-        log: where its output goes; None is a new file in the folder for temporary files.
+        log: where its output goes; None is a temporary file, which stays only after a failure.
         patience: seconds that it may take to start.
         grace: seconds that it may take to end before it is killed.
     """
@@ -94,8 +95,13 @@ def prepared(settings: ServeSettings) -> ServeSettings:
 
     Raises:
         AssetError: the folder holds no model that can be served.
-        ConfigError: the port is in use.
+        ConfigError: the port is in use, or a key is among the arguments.
     """
+    if any(word.partition("=")[0] in {"--api-key", "--hf-token"} for word in settings.extra):
+        raise ConfigError(
+            "everybody on this machine can read a key that stands among the arguments",
+            f"Set the environment variable {KEY} instead.",
+        )
     folder = find_model(settings.model, settings.extra)
     port = _free_port(settings.port)
     return replace(settings, model=folder, port=port)
@@ -103,19 +109,28 @@ def prepared(settings: ServeSettings) -> ServeSettings:
 
 def serve_command(settings: ServeSettings) -> list[str]:
     """The command that starts the server. It holds no key."""
+    return [
+        *(str(settings.python or sys.executable), "-m", MODULE),
+        *("--host", HOST, "--port", str(settings.port)),
+        # So that it tells what its cache saved.
+        "--enable-prompt-tokens-details",
+        "--disable-uvicorn-access-log",
+        *engine_arguments(settings),
+    ]
+
+
+def engine_arguments(settings: ServeSettings) -> list[str]:
+    """What vLLM is told about the model, as a server and in a process of our own."""
     optional = {
         "--max-model-len": settings.max_model_len,
         "--tensor-parallel-size": settings.tensor_parallel_size,
     }
     return [
-        *(str(settings.python or sys.executable), "-m", MODULE),
         *("--model", str(settings.model), "--served-model-name", name_of(settings.model)),
-        *("--host", HOST, "--port", str(settings.port)),
         *("--structured-outputs-config", STRUCTURED),
         # The request alone says how a reply is drawn, not a file beside the model.
         *("--generation-config", "vllm"),
-        *("--enable-prefix-caching", "--enable-prompt-tokens-details"),
-        "--disable-uvicorn-access-log",
+        "--enable-prefix-caching",
         *(word for name, n in optional.items() if n is not None for word in (name, str(n))),
         *settings.extra,
     ]
@@ -141,17 +156,29 @@ def served(settings: ServeSettings, progress: Progress) -> Iterator[Server]:
         AnnotationError: the server did not start, or the GPUs' memory did not become free.
     """
     ready = prepared(settings)
-    log = ready.log or Path(tempfile.mkdtemp(prefix="nerdistill-")) / "vllm.log"
+    log = ready.log or temporary_log()
     before = gpu.memory_used()
     child = start_child(serve_command(ready), environment=serve_environment(os.environ), log=log)
     name = name_of(ready.model)
+    keep = True
     try:
         with progress.task(f"start vLLM ({name})", total=None, unit="checks") as task:
             _wait_until_healthy(child, ready, progress, task)
         yield Server(f"http://{HOST}:{ready.port}/v1", name, child.process.pid, log, child)
+        keep = False
+    except KeyboardInterrupt:
+        keep = False
+        raise
     finally:
         child.stop(ready.grace)
+        if not keep and settings.log is None:
+            shutil.rmtree(log.parent)
     gpu.wait_until_free(before)
+
+
+def temporary_log() -> Path:
+    """A log in a new folder that only its user may enter."""
+    return Path(tempfile.mkdtemp(prefix="nerdistill-")) / "vllm.log"
 
 
 def failure(child: Child, told: str, progress: Progress) -> AnnotationError:

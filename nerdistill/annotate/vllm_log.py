@@ -54,7 +54,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
         ),
     ),
     (
-        (r"[Ff]ree memory on .* is less than desired", r"[Aa]vailable memory on .* is less than"),
+        (r"(Free|Available) memory on .* is less than ",),
         Diagnosis(
             "another process uses the memory",
             "End that process (nvidia-smi names it), or take less with "
@@ -76,6 +76,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
     (
         (
             r"Model architectures .* (are not supported|failed to be inspected)",
+            r"Model architecture .* (is not supported|was supported)",
             r"does not recognize this architecture",
         ),
         Diagnosis(
@@ -130,8 +131,9 @@ def diagnose(log: Path, code: int | None = None) -> Diagnosis:
     """
     text = _end(log)
     for patterns, known in _KNOWN:
-        if any(re.search(pattern, text) for pattern in patterns):
-            return known
+        for pattern in patterns:
+            if found := re.search(rf"^.*(?:{pattern}).*$", text, re.MULTILINE):
+                return Diagnosis(f"{known.cause} ({_words(found[0])})", known.remedy)
     errors = [found[1] for line in text.splitlines() if (found := _ERROR.search(line))]
     told = [error for error in errors if _FOLLOWS not in error] or errors
     if told:
@@ -148,6 +150,12 @@ def last_lines(log: Path, count: int = LINES) -> list[str]:
     """The last lines of a log, fit for a terminal."""
     lines = [line.rstrip() for line in _end(log).splitlines()]
     return [_short(line) for line in lines if line][-count:]
+
+
+def _words(line: str) -> str:
+    """What a line of the log says, without who says it and when."""
+    error = _ERROR.search(line)
+    return _short(error[1] if error else line)
 
 
 def _end(log: Path) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,45 +26,18 @@ from nerdistill.annotate.serve import (
 )
 from nerdistill.errors import AnnotationError, ConfigError
 from nerdistill.progress import PlainLines, Silent
+from tests.annotate.serving import ends, pretended, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Make = Callable[..., ServeSettings]
 
-FAKE = Path(__file__).with_name("fake_vllm.py")
-ENDING = 20
-"""Seconds within which what was killed is gone."""
-
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """Settings for a server that does as it is told."""
-
-    def settings(**told: object) -> ServeSettings:
-        folder = tmp_path / "tiny"
-        folder.mkdir()
-        (folder / "config.json").write_text(json.dumps({"fake": told}))
-        (folder / "model.safetensors").touch()
-        (folder / "chat_template.jinja").touch()
-        python = tmp_path / "python"
-        python.write_text(f'#!/bin/sh\nshift 2\nexec "{sys.executable}" "{FAKE}" "$@"\n')
-        python.chmod(0o700)
-        return ServeSettings(folder, python=python, log=tmp_path / "log", patience=60, grace=20)
-
-    return settings
-
-
-def ends(pid: int) -> bool:
-    """Wait until a process is gone; whether it is."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], ENDING)[0])
-    finally:
-        os.close(handle)
+    return partial(pretended, tmp_path)
 
 
 def test_the_command() -> None:
@@ -132,7 +105,7 @@ def test_a_server_that_will_not_end_is_killed(make: Make) -> None:
     """After the grace, the whole group is killed."""
     settings = replace(make(stubborn=True), grace=0.2)
     with served(settings, Silent()) as server:
-        pids = json.loads((settings.model / "pids").read_text())
+        pids = processes(settings)
     assert server.child.exit_code() == -signal.SIGKILL
     assert all(ends(pid) for pid in pids)
 
@@ -142,7 +115,7 @@ def test_the_server_ends_with_an_error_in_the_block(make: Make) -> None:
     settings = make()
     with pytest.raises(KeyboardInterrupt), served(settings, Silent()):
         raise KeyboardInterrupt
-    assert not running(json.loads((settings.model / "pids").read_text())[0])
+    assert not running(processes(settings)[0])
 
 
 def test_a_server_that_dies_is_told(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,6 +153,29 @@ def test_a_python_that_does_not_exist_is_told(make: Make, tmp_path: Path) -> Non
         pass
 
 
+def test_a_temporary_log_stays_only_after_a_failure(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is needed then, and rubbish otherwise; nobody else may enter its folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings = replace(make(), log=None)
+    with served(settings, Silent()) as server:
+        assert server.log.parent.stat().st_mode & 0o777 == 0o700
+    assert not server.log.parent.exists()
+    (settings.model / "config.json").write_text('{"fake": {"dies": 1, "says": "OSError: no"}}')
+    with pytest.raises(AnnotationError, match="OSError: no") as caught, served(settings, Silent()):
+        pass
+    (log,) = tmp_path.glob("nerdistill-*/vllm.log")
+    assert str(log) in caught.value.hint
+
+
+def test_a_key_among_the_arguments_is_refused(make: Make) -> None:
+    """Everybody on the machine could read it there."""
+    with pytest.raises(ConfigError, match="VLLM_API_KEY") as caught:
+        prepared(replace(make(), extra=("--api-key=canary",)))
+    assert "canary" not in str(caught.value)
+
+
 def test_ports(make: Make) -> None:
     """A free one is found; one in use is refused before anything is started."""
     settings = make()
@@ -207,7 +203,7 @@ def test_the_server_ends_when_its_parent_is_killed(make: Make) -> None:
     with subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
-        pids = json.loads((settings.model / "pids").read_text())
+        pids = processes(settings)
         assert running(pids[0])
         parent.kill()
     assert all(ends(pid) for pid in pids)
