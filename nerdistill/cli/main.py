@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "corpus": "Look at, convert, split and audit corpora.",
     "evaluate": "Score a model on a labelled corpus.",
     "predict": "Label text with a trained model.",
+    "serve": "Serve a language model with vLLM, for the vllm annotator.",
     "study": "Run a three-phase study, see where it stands, write its report.",
     "train": "Train one student on original and distilled data.",
 }

@@ -1,0 +1,126 @@
+"""`nerdistill serve`: a vLLM server from a model's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nerdistill.annotate.serve import ServeSettings
+    from nerdistill.progress import Mode
+
+PATH = click.Path(path_type=Path)
+PYTHON = "NERDISTILL_VLLM_PYTHON"
+
+
+@click.command()
+@click.argument("model", metavar="MODEL_DIR", type=PATH)
+@click.argument("extra", metavar="[-- VLLM_ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="On loopback; default: a free one."
+)
+@click.option(
+    "--max-model-len",
+    type=click.IntRange(1),
+    help="Tokens of prompt and reply together; default: what the model can.",
+)
+@click.option(
+    "--tensor-parallel-size", type=click.IntRange(1), help="GPUs that share the model; default: 1."
+)
+@click.option(
+    "--vllm-python",
+    type=PATH,
+    envvar=PYTHON,
+    help=f"Python of the environment that holds vLLM; default: this one, or ${PYTHON}.",
+)
+@click.option(
+    "--log",
+    type=PATH,
+    help="Where vLLM's output goes; default: a temporary file, kept only after a failure.",
+)
+@click.option("--print", "only_print", is_flag=True, help="Print the command, and do not run it.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was started as JSON.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How to report while it starts.",
+)
+def command(
+    model: Path,
+    extra: tuple[str, ...],
+    port: int,
+    max_model_len: int | None,
+    tensor_parallel_size: int | None,
+    vllm_python: Path | None,
+    log: Path | None,
+    only_print: bool,
+    as_json: bool,
+    progress: Mode,
+) -> None:
+    """Serve the language model in MODEL_DIR with vLLM, until Ctrl-C.
+
+    The server listens on this machine alone. Where the environment variable VLLM_API_KEY is set,
+    it wants that key; `nerdistill annotate run` reads it from there too. What follows `--` goes to
+    vLLM as it stands.
+
+    \b
+    Examples:
+      nerdistill serve models/Qwen3-8B --port 8000 --max-model-len 8192
+      nerdistill serve models/Qwen3-32B --tensor-parallel-size 2 -- --quantization fp8
+    """
+    from nerdistill.annotate.serve import ServeSettings, prepared, serve_command
+
+    if extra and not extra[0].startswith("-"):
+        raise click.UsageError(f"Got an unexpected argument {extra[0]!r}: name one MODEL_DIR.")
+    settings = prepared(
+        ServeSettings(model, port, max_model_len, tensor_parallel_size, vllm_python, extra, log)
+    )
+    started = shlex.join(_shown(serve_command(settings)))
+    if only_print:
+        click.echo(json.dumps({"command": started}) if as_json else started)
+        return
+    click.echo(started, err=True)
+    _serve(settings, started, as_json, progress)
+
+
+def _serve(settings: ServeSettings, started: str, as_json: bool, progress: Mode) -> None:
+    from nerdistill.annotate.serve import KEY, failure, served
+    from nerdistill.progress import open_progress
+
+    with open_progress(progress) as shown, served(settings, shown) as server:
+        if as_json:
+            told = {
+                "base_url": server.base_url,
+                "model": server.model,
+                "pid": server.pid,
+                "log": str(server.log),
+                "command": started,
+            }
+            click.echo(json.dumps(told))
+        else:
+            click.echo(f"{server.model} answers at {server.base_url} (its log: {server.log}). Use:")
+            click.echo(
+                "  nerdistill annotate run INPUT --annotator vllm "
+                f"--base-url {server.base_url} --out labels.jsonl"
+            )
+        if not os.environ.get(KEY):
+            shown.say(f"{KEY} is not set: everybody on this machine can use the server.")
+        shown.say("Ctrl-C ends it.")
+        code = server.child.process.wait()
+        raise failure(server.child, f"vLLM ended with exit code {code}", shown)
+
+
+def _shown(words: list[str]) -> list[str]:
+    """A command as it can be pasted: with the settings that keep it off the network."""
+    from nerdistill import offline
+    from nerdistill.annotate.serve import OFFLINE
+
+    settings = {**offline.SETTINGS, **OFFLINE}
+    return ["env", *(f"{name}={value}" for name, value in settings.items()), *words]

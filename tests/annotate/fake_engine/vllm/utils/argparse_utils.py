@@ -1,0 +1,5 @@
+"""As vLLM names it."""
+
+from argparse import ArgumentParser as FlexibleArgumentParser
+
+__all__ = ["FlexibleArgumentParser"]

@@ -1,0 +1,54 @@
+"""A program that takes vLLM's arguments and does what the model's config.json says, as `fake`.
+
+It writes its process ids to the model's folder as `pids`: its own, and that of a child.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+
+class Health(BaseHTTPRequestHandler):
+    """Answers every question with one status."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        """Tell the status."""
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Keep the log clean."""
+
+
+def main() -> None:
+    """Serve, die or hang."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    arguments, _ = parser.parse_known_args()
+    told = json.loads((arguments.model / "config.json").read_text())["fake"]
+    sys.stdout.write(told.get("says", "INFO ready") + "\n")
+    sys.stdout.flush()
+    if "dies" in told:
+        sys.exit(told["dies"])
+    if told.get("stubborn"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    part = arguments.model / "pids.part"
+    part.write_text(json.dumps([os.getpid(), child.pid]))
+    part.rename(arguments.model / "pids")
+    Health.status = told.get("status", 200)
+    HTTPServer(("127.0.0.1", arguments.port), Health).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
