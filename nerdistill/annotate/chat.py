@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 CONNECT_SECONDS = 10.0
+RESTING = 64
+"""Requests that may wait for another attempt at once; more would say that the server is ill."""
 JITTER = 0.1
 """Share of a wait that is added at random, so that requests do not come back all at once."""
 
@@ -133,6 +135,10 @@ class _Talk:
     loop: asyncio.AbstractEventLoop
     tasks: set[asyncio.Task[Reply | Failure]] = field(default_factory=set)
     ended: deque[asyncio.Task[Reply | Failure]] = field(default_factory=deque)
+    resting: int = 0
+    """Requests that wait before they are tried again: they load no server."""
+    trying: int = 0
+    """Attempts in flight."""
 
     def __post_init__(self) -> None:
         now = time.monotonic()
@@ -140,12 +146,12 @@ class _Talk:
         self.limiter = Limiter(self.settings.max_concurrency, now)
         self.breaker = Breaker(self.settings.base_url, now, self.settings.patience)
         self.client = open_client(self.settings)
-        self.woken = asyncio.Event()
+        self.woken, self.room = asyncio.Event(), asyncio.Event()
 
     @property
     def in_flight(self) -> int:
         """Requests that are being asked."""
-        return len(self.tasks)
+        return len(self.tasks) - self.resting
 
     def drive(self, requests: Iterable[Request]) -> Iterator[Reply | Failure]:
         """Keep as many requests in flight as the limiter allows, and give out what ends."""
@@ -154,7 +160,8 @@ class _Talk:
         while upcoming is not None or self.tasks:
             while (
                 upcoming is not None
-                and len(self.tasks) < self.limiter.limit
+                and self.in_flight < self.limiter.limit
+                and self.resting < RESTING
                 and time.monotonic() >= self.limiter.paused_until
             ):
                 self._start(upcoming)
@@ -199,29 +206,56 @@ class _Talk:
     async def _ask(self, request: Request) -> Reply | Failure:
         """Ask until there is a reply, the deadline is over or the server wants no more."""
         ends = time.monotonic() + self.settings.deadline
+        usual: list[float] = []
         try:
             async for attempt in stamina.retry_context(
-                on=lambda error: self._again(error, ends),
+                on=lambda error: self._again(error, ends, usual[-1]),
                 attempts=None,
                 timeout=None,
                 wait_initial=0.5,
                 wait_max=LONGEST_WAIT,
                 wait_jitter=0.5,
             ):
-                with attempt:
+                usual.append(attempt.next_wait)
+                self.resting -= attempt.num > 1
+                await self._turn()
+                with attempt, self._in_flight():
                     return await self._attempt(request)
         except _UnansweredError as error:
             return Failure(request.key, error.trouble.kind, error.trouble.message)
         raise AssertionError("an attempt either returns or raises")
 
-    def _again(self, error: Exception, ends: float) -> bool | float:
-        """Whether to try again, and after how many seconds where that is known."""
+    def _again(self, error: Exception, ends: float, usual: float) -> bool | float:
+        """Whether to try again, and after how many seconds where that is not `usual`."""
         if not isinstance(error, _UnansweredError) or error.trouble.verdict != "again":
             return False
         wait = error.trouble.wait or 0.0
-        if time.monotonic() + wait >= ends:
+        if time.monotonic() + (wait or usual) >= ends:
             return False
+        self.resting += 1
+        self.woken.set()
         return wait * (1 + JITTER * random.random()) if wait else True  # noqa: S311 - no secret
+
+    async def _turn(self) -> None:
+        """Wait until the limiter lets one more attempt begin."""
+        while True:
+            pause = self.limiter.paused_until - time.monotonic()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            elif self.trying >= self.limiter.limit:
+                self.room.clear()
+                await self.room.wait()
+            else:
+                return
+
+    @contextmanager
+    def _in_flight(self) -> Iterator[None]:
+        self.trying += 1
+        try:
+            yield
+        finally:
+            self.trying -= 1
+            self.room.set()
 
     async def _attempt(self, request: Request) -> Reply:
         dialect = self.dialect
