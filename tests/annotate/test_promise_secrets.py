@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def teaching(tmp_path: Path, fault_server: FaultServer) -> Teaching:
     """A corpus, and a server that asks for the key."""
     made = Teaching(tmp_path, fault_server)
-    made.write([Sentence(f"d{n}#0", (f"Quill{n}", "left", ".")) for n in range(30)])
+    made.write([Sentence(f"d{n}#0", (f"Quill{n}", "left", ".")) for n in range(8)])
     return made
 
 
@@ -38,7 +38,7 @@ def test_the_key_reaches_the_server_alone(teaching: Teaching) -> None:
     ended = teaching.run("--audit", str(teaching.folder / "audit.json"))
     assert ended.code == 0
     assert teaching.server.calls()[0].headers["authorization"] == f"Bearer {CANARY}"
-    assert len(teaching.labelled()) == 30
+    assert len(teaching.labelled()) == 8
     assert traces(teaching, ended) == []
 
 
@@ -46,7 +46,7 @@ def test_the_key_reaches_the_server_alone(teaching: Teaching) -> None:
 def test_the_key_is_in_no_complaint(teaching: Teaching, fault: str) -> None:
     """A server that repeats the key, and every kind of traceback, tell it to nobody."""
     teaching.server.set_faults(rates={fault: 1})
-    ended = teaching.run("--patience", "1", "--deadline", "2")
+    ended = teaching.run("--deadline", "1")
     assert ended.code == 1
     assert "Traceback" in ended.err
     assert traces(teaching, ended) == []
