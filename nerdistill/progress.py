@@ -221,7 +221,7 @@ class LiveBoard:
         )
 
     def __enter__(self) -> Self:
-        self._board.start()
+        """Nothing is shown before the first task, and after the last."""
         return self
 
     def __exit__(
@@ -239,10 +239,14 @@ class LiveBoard:
 
         clock = _Clock(title, total, unit)
         row = self._board.add_task(escape(title), total=total, rate=unit, left="", facts="")
+        self._board.start()
         try:
             yield _LiveTask(clock, self._board, row)
         finally:
             self._board.remove_task(row)
+            if not self._board.tasks:
+                # A command may ask something between two tasks.
+                self._board.stop()
 
     def say(self, text: str) -> None:
         """Print a line above the board."""

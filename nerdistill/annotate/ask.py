@@ -39,6 +39,13 @@ class Grounded(Protocol):
         """The digest of that; None where it has no reply."""
 
 
+def grounded(annotator: Annotator, request: Request) -> Request:
+    """A request whose key holds what the annotator's reply rests on, where that is more."""
+    basis = annotator.basis(request) if isinstance(annotator, Grounded) else None
+    # All that changes the answer is in the key: here that is part of what "model" means.
+    return request if basis is None else replace(request, model=f"{request.model}@{basis}")
+
+
 @runtime_checkable
 class Concurrent(Protocol):
     """An annotator that works on many requests at once."""

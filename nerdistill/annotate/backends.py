@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nerdistill.annotate.breaker import PATIENCE
 from nerdistill.annotate.secrets import key_from
 from nerdistill.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from nerdistill.annotate.protocol import Annotator
+    from nerdistill.annotate.serve import ServeSettings
     from nerdistill.labels import LabelSchema
     from nerdistill.progress import Progress
 
@@ -35,6 +37,7 @@ class BackendSettings:
         max_concurrency: of openai and vllm: requests in flight at most; None for a usual number.
         timeout: of openai and vllm: seconds for one attempt.
         deadline: of openai and vllm: seconds for one request, all attempts together.
+        patience: of openai and vllm: seconds without any answer until the server is taken for dead.
         answers_as: of openai and vllm: other names that the model may answer under.
         logprobs: of openai, vllm and vllm-offline: whether to ask for log-probabilities.
         max_model_len: of a vLLM that is started: tokens of prompt and reply; None: the model's.
@@ -53,6 +56,7 @@ class BackendSettings:
     max_concurrency: int | None = None
     timeout: float = 120.0
     deadline: float = 600.0
+    patience: float = PATIENCE
     answers_as: tuple[str, ...] = ()
     logprobs: bool = True
     max_model_len: int | None = None
@@ -108,6 +112,7 @@ def _openai(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -
         max_concurrency=settings.max_concurrency or CONCURRENCY["openai"],
         timeout=settings.timeout,
         deadline=settings.deadline,
+        patience=settings.patience,
         answers_as=settings.answers_as,
         # A deployment's name says nothing about its model's.
         any_model=azure is not None,
@@ -116,25 +121,32 @@ def _openai(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -
     return Teacher(ChatAnnotator(chat), settings.model)
 
 
-def _vllm(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> Teacher:
+def _vllm(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Teacher:
     from nerdistill.annotate.chat import ChatAnnotator, ChatSettings, served_models
     from nerdistill.annotate.wire import Dialect
 
-    if settings.base_url is None:
+    if settings.base_url is None and settings.model is None:
         raise ConfigError(
             "the vllm annotator has neither server nor model folder",
             "Name a server that runs with --base-url, such as http://127.0.0.1:8000/v1, or a "
             "model folder with --model: it is then served while it is needed.",
         )
     chat = ChatSettings(
-        settings.base_url,
+        settings.base_url or "",
         key_from("VLLM_API_KEY", required=False),
         Dialect("max_tokens", settings.logprobs),
         max_concurrency=settings.max_concurrency or CONCURRENCY["vllm"],
         timeout=settings.timeout,
         deadline=settings.deadline,
+        patience=settings.patience,
         answers_as=settings.answers_as,
     )
+    if settings.base_url is None:
+        from nerdistill.annotate.model_folder import identity_of
+        from nerdistill.annotate.served import ServedAnnotator
+
+        annotator = stack.enter_context(ServedAnnotator(_to_serve(settings), chat, progress))
+        return Teacher(annotator, identity_of(annotator.folder))
     served = served_models(chat)
     model = settings.model or (served[0] if len(served) == 1 else None)
     if model not in served:
@@ -143,6 +155,33 @@ def _vllm(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> 
             f"{settings.base_url}: {asked}", f"It serves {', '.join(served)}: --model names one."
         )
     return Teacher(ChatAnnotator(chat), model)
+
+
+def _offline(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Teacher:
+    from nerdistill.annotate.inprocess import OfflineAnnotator
+    from nerdistill.annotate.model_folder import identity_of
+
+    annotator = stack.enter_context(
+        OfflineAnnotator(_to_serve(settings), progress, logprobs=settings.logprobs)
+    )
+    return Teacher(annotator, identity_of(annotator.settings.model))
+
+
+def _to_serve(settings: BackendSettings) -> ServeSettings:
+    """How to start vLLM."""
+    from nerdistill.annotate.serve import ServeSettings
+
+    if settings.model is None:
+        raise ConfigError(
+            "vLLM is not told which model to load", "Name the model's folder with --model."
+        )
+    return ServeSettings(
+        Path(settings.model),
+        max_model_len=settings.max_model_len,
+        tensor_parallel_size=settings.gpus if settings.gpus > 1 else None,
+        python=settings.vllm_python,
+        extra=settings.vllm_arguments,
+    )
 
 
 def _replay(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> Teacher:
@@ -167,6 +206,7 @@ def _simulated(settings: BackendSettings, _progress: Progress, _stack: ExitStack
 BACKENDS: dict[str, Callable[[BackendSettings, Progress, ExitStack], Teacher]] = {
     "openai": _openai,
     "vllm": _vllm,
+    "vllm-offline": _offline,
     "replay": _replay,
     "simulated": _simulated,
 }

@@ -282,7 +282,8 @@ class _Talk:
             answer = await self.client.post(
                 "/chat/completions", cast_to=httpx2.Response, content=content
             )
-        return reply_of(request, answer.content, lambda name: self._accepts(request.model, name))
+        asked = dialect.model or request.model
+        return reply_of(request, answer.content, lambda name: self._accepts(asked, name))
 
     def _accepts(self, asked: str, answered: str) -> bool:
         # "gpt-4" is answered by its snapshot "gpt-4-0613".

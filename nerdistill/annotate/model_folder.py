@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
 from nerdistill import assets
+from nerdistill.digest import digest_of
 from nerdistill.errors import AssetError
 
 if TYPE_CHECKING:
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HINT = "Name the folder of a language model, with config.json, its *.safetensors and tokenizer."
+CONTENT = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt"})
+"""What a model consists of: weights, settings, tokenizer, chat template."""
+LOOKED_AT = 1 << 16
+"""Bytes."""
 OWN_CHAT = ("--chat-template", "--tokenizer-mode", "--tokenizer")
 """Arguments of vLLM that say where the chat's format comes from instead."""
 
@@ -49,6 +55,27 @@ def find_model(path: Path, extra: Sequence[str] = ()) -> Path:
 def name_of(folder: Path) -> str:
     """What a model is called: its folder's name."""
     return folder.resolve().name if folder.name in {"", ".."} else folder.name
+
+
+def identity_of(folder: Path) -> str:
+    """A model's name with a mark of its content, for the keys of requests: `name@1a2b3c4d`.
+
+    Of each large file the size, the start and the end are looked at: hashing all weights would
+    take minutes, and no two trainings end in the same numbers.
+    """
+    looked_at = [
+        [path.relative_to(folder).as_posix(), path.stat().st_size, *_ends(path)]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in CONTENT
+    ]
+    return f"{name_of(folder)}@{digest_of(looked_at)[:8]}"
+
+
+def _ends(path: Path) -> tuple[str, str]:
+    with path.open("rb") as stream:
+        start = stream.read(LOOKED_AT)
+        stream.seek(max(0, path.stat().st_size - LOOKED_AT))
+        return hashlib.sha256(start).hexdigest(), hashlib.sha256(stream.read()).hexdigest()
 
 
 def _check_shards(path: Path, folder: Path) -> None:

@@ -7,9 +7,10 @@ two, 32 bytes a question remember which request it ended with.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from nerdistill.annotate.ask import CHUNK, ROOM, Asker, Grounded, Ledger, Tally, chunks
+from nerdistill.annotate.ask import CHUNK, ROOM, Asker, Ledger, Tally, chunks, grounded
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.annotate.protocol import Failure, Reply
 from nerdistill.annotate.read import Reading, read_reply
@@ -228,12 +229,7 @@ class _Run:
                 readable=readable,
                 price=self.price,
             )
-            return asker.ask(map(self._grounded, requests))
-
-    def _grounded(self, request: Request) -> Request:
-        basis = self.annotator.basis(request) if isinstance(self.annotator, Grounded) else None
-        # All that changes the answer is in the key: here that is part of what "model" means.
-        return request if basis is None else replace(request, model=f"{request.model}@{basis}")
+            return asker.ask(map(partial(grounded, self.annotator), requests))
 
     def _readings(self) -> Iterator[tuple[str, Sentence, Reading | Failure, Digest]]:
         """Each sentence with its document, what its replies state, and the first one's request."""

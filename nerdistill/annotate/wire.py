@@ -27,10 +27,12 @@ class Dialect:
     Attributes:
         tokens_field: of the bound on the reply's tokens.
         logprobs: whether to ask for log-probabilities.
+        model: the model's name, where requests know it by another.
     """
 
     tokens_field: Literal["max_completion_tokens", "max_tokens"]
     logprobs: bool
+    model: str | None = None
 
     def other_tokens_field(self) -> Dialect:
         """The same with the bound's other name: old models know one, new ones the other."""
@@ -95,7 +97,7 @@ def body_of(request: Request, dialect: Dialect) -> dict[str, object]:
     """The JSON body that asks a request."""
     sampling = request.sampling
     body: dict[str, object] = {
-        "model": request.model,
+        "model": dialect.model or request.model,
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
         "temperature": sampling.temperature,
         dialect.tokens_field: sampling.max_tokens,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nerdistill.progress import Mode
 
 PATH = click.Path(path_type=Path)
+AMOUNT = click.FloatRange(0, min_open=True)
 WHAT = together(
     click.argument("source", metavar="INPUT", type=PATH),
     click.option(
@@ -119,6 +120,21 @@ SERVER = together(
         help="Seconds for one request, all attempts and waits together.",
     ),
     click.option(
+        "--patience",
+        type=click.FloatRange(0, min_open=True),
+        default=60.0,
+        show_default=True,
+        help="Seconds without any answer after which the server is taken for dead.",
+    ),
+    click.option(
+        "--max-model-len", type=click.IntRange(1), help="vLLM: tokens of prompt and reply."
+    ),
+    click.option(
+        "--gpus", type=click.IntRange(1), default=1, show_default=True, help="vLLM: for one model."
+    ),
+    click.option("--vllm-python", type=PATH, help="The interpreter that has vLLM; default: this."),
+    click.option("--vllm-argument", "vllm_arguments", multiple=True, help="Passed on; repeatable."),
+    click.option(
         "--answers-as", multiple=True, help="Another name that the model may answer under."
     ),
 )
@@ -137,6 +153,25 @@ RECORDS = together(
         help="simulated: times the measured errors; 0 is a perfect teacher.",
     ),
     click.option("--seed", default=0, show_default=True, help="simulated: of the errors."),
+)
+BEFORE = together(
+    click.option("--dry-run", is_flag=True, help="Ask nothing: tell requests, tokens, cost, time."),
+    click.option("--prices", type=PATH, help="A price table (TOML) in place of the bundled one."),
+    click.option("--requests-per-second", type=AMOUNT, help="For the time: what the server does."),
+    click.option("--tokens-per-second", type=AMOUNT, help="The same in tokens of replies."),
+    click.option("--reply-tokens", type=AMOUNT, help="Of one reply, where you know it better."),
+    click.option("--gpu-hour", type=AMOUNT, help="What an hour of one GPU costs."),
+    click.option(
+        "--calibrate",
+        type=click.IntRange(1),
+        help="Label so many sentences of --gold first, tell how well that went, and ask.",
+    ),
+    click.option(
+        "--min-f1",
+        type=click.FloatRange(0, 100),
+        help="With --calibrate: stop where the F1 is below this.",
+    ),
+    click.option("--yes", is_flag=True, help="With --calibrate: go on without asking."),
 )
 RESULTS = together(
     click.option("--store", type=PATH, help="Where raw replies go; default: OUT.replies.sqlite."),
@@ -175,7 +210,21 @@ class Options:
     max_concurrency: int | None
     timeout: float
     deadline: float
+    patience: float
+    max_model_len: int | None
+    gpus: int
+    vllm_python: Path | None
+    vllm_arguments: tuple[str, ...]
     answers_as: tuple[str, ...]
+    dry_run: bool
+    prices: Path | None
+    requests_per_second: float | None
+    tokens_per_second: float | None
+    reply_tokens: float | None
+    gpu_hour: float | None
+    calibrate: int | None
+    min_f1: float | None
+    yes: bool
     replies: tuple[Path, ...]
     error_scale: float
     seed: int
@@ -190,4 +239,4 @@ class Options:
         return self.store or self.out.with_name(f"{self.out.name}.replies.sqlite")
 
 
-all_options = together(WHAT, HOW, SERVER, RECORDS, RESULTS)
+all_options = together(WHAT, HOW, SERVER, RECORDS, BEFORE, RESULTS)

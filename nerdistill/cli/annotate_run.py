@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING
 import click
 
 from nerdistill.annotate.backends import RECORDED, BackendSettings
+from nerdistill.annotate.output import failures_path
+from nerdistill.cli.annotate_before import calibrated, tell_plan
 from nerdistill.cli.annotate_options import Options, all_options
 from nerdistill.errors import AnnotationError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nerdistill.annotate.audit import Audit
+    from nerdistill.annotate.backends import Teacher
     from nerdistill.annotate.examples import Chooser
     from nerdistill.annotate.job import Job
-    from nerdistill.annotate.run import Source
+    from nerdistill.annotate.replies import ReplyStore
+    from nerdistill.annotate.run import RunCounts, Source
     from nerdistill.labels import LabelSchema
+    from nerdistill.progress import Progress
     from nerdistill.types import Annotation, Sentence
 
 VOTING_TEMPERATURE = 0.7
@@ -48,26 +54,67 @@ def run(**given: object) -> None:
 
 
 def _run(options: Options) -> None:
-    from nerdistill.annotate.audit import Auditor
     from nerdistill.annotate.backends import open_teacher
-    from nerdistill.annotate.output import AnnotationWriter, failures_path
-    from nerdistill.annotate.protocol import Failure
     from nerdistill.annotate.replay import ReplayAnnotator
     from nerdistill.annotate.replies import ReplyStore
-    from nerdistill.annotate.run import annotate
     from nerdistill.labels import load_schema
     from nerdistill.progress import open_progress
 
     schema = load_schema(options.labels)
     job = _job(options, schema)
     source, total = _source(options)
-    auditor, first = Auditor(), list[Failure]()
+    if options.dry_run and options.annotator == "openai" and options.model:
+        tell_plan(options, replace(job, model=options.model), source, None)  # without a key
+        return
+    settings = _settings(options, schema)
     with (
         open_progress(options.progress) as shown,
-        open_teacher(options.annotator, _settings(options, schema), shown) as teacher,
-        ReplyStore(options.replies_file) as store,
-        AnnotationWriter(options.out) as writer,
+        open_teacher(options.annotator, settings, shown) as teacher,
     ):
+        job = replace(job, model=teacher.model)
+        if options.dry_run:
+            tell_plan(options, job, source, teacher)
+            return
+        with ReplyStore(options.replies_file) as store:
+            if options.calibrate and not calibrated(options, job, teacher, store, shown):
+                return
+            counts, found = _label(options, job, teacher, store, shown, source, total)
+    replayed = teacher.annotator
+    told = {
+        "annotator": options.annotator,
+        "model": teacher.model,
+        "simulated": options.annotator == "simulated",
+        "out": str(options.out),
+        "failures": str(failures_path(options.out)),
+        "store": str(options.replies_file),
+        **asdict(counts),
+        "conflicts": replayed.conflicts if isinstance(replayed, ReplayAnnotator) else 0,
+        "audit": found.to_json(),
+    }
+    _tell(told, found, options)
+
+
+def _label(
+    options: Options,
+    job: Job,
+    teacher: Teacher,
+    store: ReplyStore,
+    shown: Progress,
+    source: Source,
+    total: int,
+) -> tuple[RunCounts, Audit]:
+    """Write the labels and audit them.
+
+    Raises:
+        AnnotationError: the annotator gave up, or no sentence could be labelled.
+    """
+    from nerdistill.annotate.audit import Auditor
+    from nerdistill.annotate.output import AnnotationWriter
+    from nerdistill.annotate.protocol import Failure
+    from nerdistill.annotate.run import annotate
+
+    auditor, first = Auditor(), list[Failure]()
+    with AnnotationWriter(options.out) as writer:
 
         def keep(document: str, sentence: Sentence, outcome: Annotation | Failure) -> None:
             writer.add(document, sentence, outcome)
@@ -79,7 +126,7 @@ def _run(options: Options) -> None:
 
         counts = annotate(
             source,
-            replace(job, model=teacher.model),
+            job,
             annotator=teacher.annotator,
             store=store,
             progress=shown,
@@ -94,19 +141,7 @@ def _run(options: Options) -> None:
             f"{first[0].message}",
             f"All are listed in {failures_path(options.out)}.",
         )
-    conflicts = teacher.annotator.conflicts if isinstance(teacher.annotator, ReplayAnnotator) else 0
-    told = {
-        "annotator": options.annotator,
-        "model": teacher.model,
-        "simulated": options.annotator == "simulated",
-        "out": str(options.out),
-        "failures": str(failures_path(options.out)),
-        "store": str(options.replies_file),
-        **asdict(counts),
-        "conflicts": conflicts,
-        "audit": found.to_json(),
-    }
-    _tell(told, options)
+    return counts, found
 
 
 def _settings(options: Options, schema: LabelSchema) -> BackendSettings:
@@ -118,6 +153,11 @@ def _settings(options: Options, schema: LabelSchema) -> BackendSettings:
         max_concurrency=options.max_concurrency,
         timeout=options.timeout,
         deadline=options.deadline,
+        patience=options.patience,
+        max_model_len=options.max_model_len,
+        gpus=options.gpus,
+        vllm_python=options.vllm_python,
+        vllm_arguments=options.vllm_arguments,
         answers_as=options.answers_as,
         logprobs=options.logprobs,
         replies=options.replies,
@@ -207,7 +247,7 @@ def _source(options: Options) -> tuple[Source, int]:
     for _, sentence in source():
         total += 1
         matched += known is not None and sentence.id in known
-    if known is not None and not matched:
+    if known is not None and not matched and not options.calibrate:
         raise unknown_gold()
     return source, total
 
@@ -218,11 +258,11 @@ def _price(options: Options, model: str) -> Callable[[int, int, int], float | No
 
     if options.annotator != "openai":
         return None
-    prices = load_prices(None)
+    prices = load_prices(options.prices)
     return lambda tokens_in, cached, out: prices.cost(model, tokens_in, cached, out)
 
 
-def _tell(told: dict[str, object], options: Options) -> None:
+def _tell(told: dict[str, object], found: Audit, options: Options) -> None:
     from nerdistill.files import write_whole
 
     if options.audit_file is not None:
@@ -233,13 +273,15 @@ def _tell(told: dict[str, object], options: Options) -> None:
         return
     from rich.console import Console
 
-    from nerdistill.annotate.tables import run_lines, scores_table
+    from nerdistill.annotate.tables import audit_tables, scores_table
+    from nerdistill.annotate.words import run_lines
 
     console = Console()
-    found = told["audit"]
-    if isinstance(found, dict) and found["f1"] is not None:
-        simulated = bool(told["simulated"])
-        title = "Labels against gold"
-        console.print(scores_table(title, {str(told["model"]): found}, simulated=simulated))
+    if found.score is not None:
+        scores = {str(told["model"]): found.to_json()}
+        simulated = options.annotator == "simulated"
+        console.print(scores_table("Labels against gold", scores, simulated=simulated))
+    for table in audit_tables(found):
+        console.print(table)
     for line in run_lines(told):
         console.print(line, highlight=False, soft_wrap=True, markup=False)

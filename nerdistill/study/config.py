@@ -98,6 +98,8 @@ class Teacher(Section):
     """openai, vllm: seconds for one attempt."""
     deadline: Annotated[float, Field(gt=0)] = 600.0
     """openai, vllm: seconds for one request, all attempts together."""
+    patience: Annotated[float, Field(gt=0)] = 60.0
+    """openai, vllm: seconds without any answer after which the server is taken for dead."""
     answers_as: list[str] = []
     """openai, vllm: other names that the model may answer under."""
     max_model_len: PositiveInt | None = None

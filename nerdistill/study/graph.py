@@ -26,6 +26,7 @@ PLACES = (
     "max_concurrency",
     "timeout",
     "deadline",
+    "patience",
     "answers_as",
     "max_model_len",
     "gpus",

@@ -79,6 +79,7 @@ def _settings(site: Site, teacher: Teacher, schema: LabelSchema) -> BackendSetti
         max_concurrency=teacher.max_concurrency,
         timeout=teacher.timeout,
         deadline=teacher.deadline,
+        patience=teacher.patience,
         answers_as=tuple(teacher.answers_as),
         max_model_len=teacher.max_model_len,
         gpus=teacher.gpus,
