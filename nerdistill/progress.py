@@ -10,14 +10,16 @@ import json
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import TextIO
 
+    from rich.console import RenderableType
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -36,6 +38,9 @@ class Task(Protocol):
     def advance(self, count: int = 1, **facts: Fact) -> None:
         """Tell that `count` more units are done, and what is newly known."""
 
+    def skip(self, count: int) -> None:
+        """Tell that `count` units were done before: they count, but say nothing of the speed."""
+
 
 class Progress(Protocol):
     """Where long work reports."""
@@ -52,13 +57,9 @@ class _Clock:
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
-        self.done = 0
+        self.done = self.skipped = 0
         self.facts: dict[str, Fact] = {}
         self.started = self.told = time.monotonic()
-
-    def add(self, count: int, facts: dict[str, Fact]) -> None:
-        self.done += count
-        self.facts.update(facts)
 
     @property
     def seconds(self) -> float:
@@ -66,13 +67,30 @@ class _Clock:
 
     @property
     def rate(self) -> float:
-        return self.done / max(self.seconds, 1e-9)
+        return (self.done - self.skipped) / max(self.seconds, 1e-9)
 
     @property
     def seconds_left(self) -> float | None:
-        if not self.total or not self.done:
+        if not self.total or self.done == self.skipped:
             return None
         return max(0, self.total - self.done) / self.rate
+
+
+class _ClockedTask:
+    """Keeps the clock, and has it shown."""
+
+    def __init__(self, clock: _Clock, show: Callable[[_Clock], None]) -> None:
+        self._clock, self._show = clock, show
+
+    def advance(self, count: int = 1, **facts: Fact) -> None:
+        self._clock.done += count
+        self._clock.facts.update(facts)
+        self._show(self._clock)
+
+    def skip(self, count: int) -> None:
+        self._clock.done += count
+        self._clock.skipped += count
+        self._show(self._clock)
 
 
 def _fact(name: str, value: Fact) -> str:
@@ -92,18 +110,10 @@ class Silent:
     @contextmanager
     def task(self, title: str, *, total: int | None, unit: str) -> Iterator[Task]:
         """Open a task that nobody sees."""
-        yield _Counted(_Clock(title, total, unit))
+        yield _ClockedTask(_Clock(title, total, unit), lambda _: None)
 
     def say(self, text: str) -> None:
         """Say nothing."""
-
-
-class _Counted:
-    def __init__(self, clock: _Clock) -> None:
-        self._clock = clock
-
-    def advance(self, count: int = 1, **facts: Fact) -> None:
-        self._clock.add(count, facts)
 
 
 class PlainLines:
@@ -116,12 +126,16 @@ class PlainLines:
     def task(self, title: str, *, total: int | None, unit: str) -> Iterator[Task]:
         """Open a task that prints while it runs, and when it has ended."""
         clock = _Clock(title, total, unit)
-        yield _PlainTask(clock, self)
+        yield _ClockedTask(clock, self._now_and_then)
         self.line(clock, ended=True)
 
     def say(self, text: str) -> None:
         """Print a line."""
         print(text, file=self._stream, flush=True)
+
+    def _now_and_then(self, clock: _Clock) -> None:
+        if time.monotonic() - clock.told >= SECONDS_BETWEEN_LINES:
+            self.line(clock)
 
     def line(self, clock: _Clock, *, ended: bool = False) -> None:
         """Print where a task stands."""
@@ -136,16 +150,6 @@ class PlainLines:
         self.say(" · ".join([*parts, *(_fact(*item) for item in clock.facts.items())]))
 
 
-class _PlainTask:
-    def __init__(self, clock: _Clock, lines: PlainLines) -> None:
-        self._clock, self._lines = clock, lines
-
-    def advance(self, count: int = 1, **facts: Fact) -> None:
-        self._clock.add(count, facts)
-        if time.monotonic() - self._clock.told >= SECONDS_BETWEEN_LINES:
-            self._lines.line(self._clock)
-
-
 class JsonLines:
     """One JSON object a line, for another program."""
 
@@ -157,12 +161,16 @@ class JsonLines:
         """Open a task that writes `start`, `progress` and `end` objects."""
         clock = _Clock(title, total, unit)
         self.write("start", clock)
-        yield _JsonTask(clock, self)
+        yield _ClockedTask(clock, self._now_and_then)
         self.write("end", clock)
 
     def say(self, text: str) -> None:
         """Write a `message` object."""
         self._emit({"event": "message", "text": text})
+
+    def _now_and_then(self, clock: _Clock) -> None:
+        if time.monotonic() - clock.told >= SECONDS_BETWEEN_LINES:
+            self.write("progress", clock)
 
     def write(self, event: str, clock: _Clock) -> None:
         """Write where a task stands."""
@@ -183,24 +191,26 @@ class JsonLines:
         print(json.dumps(value, ensure_ascii=False), file=self._stream, flush=True)
 
 
-class _JsonTask:
-    def __init__(self, clock: _Clock, lines: JsonLines) -> None:
-        self._clock, self._lines = clock, lines
-
-    def advance(self, count: int = 1, **facts: Fact) -> None:
-        self._clock.add(count, facts)
-        if time.monotonic() - self._clock.told >= SECONDS_BETWEEN_LINES:
-            self._lines.write("progress", self._clock)
-
-
 class LiveBoard:
-    """A board at the foot of the terminal: a bar a task, its rate, time left and facts."""
+    """A board at the foot of the terminal: a bar a task with its rate and time left; facts below.
+
+    Nothing is shown before the first task, and after the last: a command may ask something then.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as Board
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.table import Column
+        from rich.text import Text
+
+        class Board(Progress):
+            """Each task's facts have the whole width."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield self.make_tasks_table(self.tasks)
+                for task in self.tasks:
+                    if task.fields["facts"]:
+                        yield Text(f"  {task.fields['facts']}", style="dim")
 
         # The title gives way on a narrow terminal; numbers never do.
         title = Column(ratio=1, no_wrap=True, overflow="ellipsis")
@@ -212,7 +222,7 @@ class LiveBoard:
                 TextColumn(
                     f"{{task.fields[{name}]}}", markup=False, table_column=Column(no_wrap=True)
                 )
-                for name in ("rate", "left", "facts")
+                for name in ("rate", "left")
             ),
             console=Console(stderr=True),
             transient=True,
@@ -221,7 +231,6 @@ class LiveBoard:
         )
 
     def __enter__(self) -> Self:
-        """Nothing is shown before the first task, and after the last."""
         return self
 
     def __exit__(
@@ -241,31 +250,23 @@ class LiveBoard:
         row = self._board.add_task(escape(title), total=total, rate=unit, left="", facts="")
         self._board.start()
         try:
-            yield _LiveTask(clock, self._board, row)
+            yield _ClockedTask(clock, partial(self._update, row))
         finally:
             self._board.remove_task(row)
             if not self._board.tasks:
-                # A command may ask something between two tasks.
                 self._board.stop()
 
     def say(self, text: str) -> None:
         """Print a line above the board."""
         self._board.console.print(text, markup=False, highlight=False)
 
-
-class _LiveTask:
-    def __init__(self, clock: _Clock, board: RichProgress, row: TaskID) -> None:
-        self._clock, self._board, self._row = clock, board, row
-
-    def advance(self, count: int = 1, **facts: Fact) -> None:
-        clock = self._clock
-        clock.add(count, facts)
+    def _update(self, row: TaskID, clock: _Clock) -> None:
         rates = {name: f"{value:.3g}" for name, value in clock.facts.items() if name in RATES}
         rate = next(iter(rates.items()), (clock.unit, f"{clock.rate:.3g}"))
         left = clock.seconds_left
         self._board.update(
-            self._row,
-            advance=count,
+            row,
+            completed=clock.done,
             rate=f"{rate[1]} {rate[0]}/s",
             left="" if left is None else f"{_duration(left)} left",
             facts=" · ".join(_fact(*item) for item in clock.facts.items() if item[0] not in RATES),

@@ -200,7 +200,7 @@ class Asker:
                 reply = stored.get(request.key)
                 if _short(request.key) in self._asked:
                     self._tally.repeated += 1
-                    self._task.advance(len(request.sentences))
+                    self._task.skip(len(request.sentences))
                     continue
                 missing = self._unanswered(request, reply) if reply else request
                 if missing:
@@ -208,7 +208,7 @@ class Asker:
                 else:
                     self._asked.add(_short(request.key))
                     self._tally.stored += 1
-                    self._task.advance(len(request.sentences))
+                    self._task.skip(len(request.sentences))
                 yield from self._drained()
 
     def _drained(self) -> Iterator[Request]:

@@ -120,7 +120,8 @@ class ChatAnnotator:
             talk = _Talk(self.settings, loop)
             try:
                 for answer in talk.drive(requests):
-                    self.in_flight = talk.in_flight
+                    # What ended together is given out one by one.
+                    self.in_flight = talk.in_flight + len(talk.ended)
                     yield answer
             finally:
                 self.in_flight = 0

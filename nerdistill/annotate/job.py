@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from nerdistill.types import Sentence
 
 
+COUNTING = frozenset({"vllm", "vllm-offline"})
+"""Annotators whose structured output can hold a reply to a number of answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One way of asking for entities.
@@ -57,4 +61,5 @@ class Job:
             per_request=self.per_request,
             examples=self.examples,
             structured=self.structured,
+            exact_count=self.annotator in COUNTING,
         )

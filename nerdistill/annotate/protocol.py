@@ -55,8 +55,8 @@ class Request:
         messages: the prompt.
         model: the model's name, as the backend knows it.
         sampling: how the reply is drawn.
-        schema: canonical JSON schema that the reply must follow, `JSON_OBJECT` for JSON of any
-            shape, or None for free text.
+        schema: the JSON schema that the reply must follow, as text whose order of properties is
+            that of the reply; `JSON_OBJECT` for JSON of any shape; None for free text.
         sample: number of the draw, from 0, where several replies to one prompt are wanted.
         sentences: what the question is about, one or several; outside the key.
     """
