@@ -100,15 +100,16 @@ def _enqueue(engine: LLM, template: str | None, question: dict[str, Any]) -> Non
         structured = StructuredOutputsParams(
             **({"json_object": True} if shape == "json_object" else {"json": shape})
         )
-    sampling = SamplingParams(
-        temperature=question["temperature"],
-        top_p=question["top_p"],
-        max_tokens=question["max_tokens"],
-        seed=question["seed"],
-        logprobs=0 if question["logprobs"] else None,
-        structured_outputs=structured,
-        **more,
-    )
+    drawn = {
+        "temperature": question["temperature"],
+        "top_p": question["top_p"],
+        "max_tokens": question["max_tokens"],
+        "seed": question["seed"],
+        "logprobs": 0 if question["logprobs"] else None,
+        "structured_outputs": structured,
+    }
+    # As vLLM's server makes them of the same fields.
+    sampling = SamplingParams.from_optional(**{**drawn, **more})
     engine.enqueue_chat(
         [question["messages"]],
         [sampling],

@@ -109,6 +109,14 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
         ),
     ),
     (
+        (r"CPU Generator does not use offset",),
+        Diagnosis(
+            "vLLM on a CPU cannot draw with a seed while it takes a prompt in parts",
+            "Let it take whole prompts with `-- --max-num-batched-tokens 32768`, or ask without a "
+            "seed.",
+        ),
+    ),
+    (
         (r"[Cc]an't load tokenizer", r"[Cc]ouldn't instantiate the backend tokenizer"),
         Diagnosis(
             "the model's folder holds no tokenizer that vLLM can read",

@@ -17,6 +17,8 @@ CHAT = (
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     "{% if greeting is defined %}{{ greeting }}{% endif %}"
 )
+QUOTE = 4
+"""The token `"`: after the special tokens, bytes are in the order of their numbers."""
 ROOM = 4096
 """Tokens of prompt and reply together."""
 

@@ -68,6 +68,11 @@ class SamplingParams:
         }
         self.logprobs = logprobs
 
+    @classmethod
+    def from_optional(cls, **fields: Any) -> SamplingParams:  # noqa: ANN401 - checked by the call
+        """As vLLM names it."""
+        return cls(**fields)
+
 
 class LLM:
     """Loads at once, and repeats what it was asked."""
