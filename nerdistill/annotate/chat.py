@@ -322,9 +322,12 @@ class _Talk:
         """Turn what the client raises into a verdict, and the key out of every word of it."""
         try:
             yield
-        except (TimeoutError, openai.APITimeoutError):
+        except (TimeoutError, openai.APITimeoutError) as error:
             told = f"no answer within {self.settings.timeout:g} s"
             trouble = Trouble("again", "timeout", told, overload=True, dead=True)
+            if isinstance(error.__cause__, httpx2.ConnectTimeout):
+                # What the transport calls a refused connection, too.
+                trouble = Trouble("again", "server", f"no connection: {_cause(error)}", dead=True)
         except openai.APIStatusError as error:
             body = error.body if isinstance(error.body, dict) else {}
             trouble = judge_status(error.status_code, error.response.headers, body)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nerdistill.annotate.backends import BACKENDS
-from nerdistill.cli.options import progress_option, together
+from nerdistill.cli.options import progress_option, together, vllm_python_option
 
 if TYPE_CHECKING:
     from nerdistill.annotate.prompt import Structured
@@ -132,7 +132,7 @@ SERVER = together(
     click.option(
         "--gpus", type=click.IntRange(1), default=1, show_default=True, help="vLLM: for one model."
     ),
-    click.option("--vllm-python", type=PATH, help="The interpreter that has vLLM; default: this."),
+    vllm_python_option,
     click.option("--vllm-argument", "vllm_arguments", multiple=True, help="Passed on; repeatable."),
     click.option(
         "--answers-as", multiple=True, help="Another name that the model may answer under."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+PYTHON = "NERDISTILL_VLLM_PYTHON"
+"""The environment variable that names the interpreter that has vLLM."""
 
 Command = TypeVar("Command", bound="Callable[..., object]")
 
@@ -17,6 +21,13 @@ progress_option = click.option(
     default="auto",
     show_default=True,
     help="How to report while it runs: auto is a live board on a terminal, plain lines elsewhere.",
+)
+
+vllm_python_option = click.option(
+    "--vllm-python",
+    type=click.Path(path_type=Path),
+    envvar=PYTHON,
+    help=f"Python of the environment that holds vLLM; default: this one, or ${PYTHON}.",
 )
 
 

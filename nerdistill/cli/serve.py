@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nerdistill.cli.options import progress_option, vllm_python_option
+
 if TYPE_CHECKING:
     from nerdistill.annotate.serve import ServeSettings
     from nerdistill.progress import Mode
 
 PATH = click.Path(path_type=Path)
-PYTHON = "NERDISTILL_VLLM_PYTHON"
 
 
 @click.command()
@@ -32,12 +33,7 @@ PYTHON = "NERDISTILL_VLLM_PYTHON"
 @click.option(
     "--tensor-parallel-size", type=click.IntRange(1), help="GPUs that share the model; default: 1."
 )
-@click.option(
-    "--vllm-python",
-    type=PATH,
-    envvar=PYTHON,
-    help=f"Python of the environment that holds vLLM; default: this one, or ${PYTHON}.",
-)
+@vllm_python_option
 @click.option(
     "--log",
     type=PATH,
@@ -45,13 +41,7 @@ PYTHON = "NERDISTILL_VLLM_PYTHON"
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the command, and do not run it.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was started as JSON.")
-@click.option(
-    "--progress",
-    type=click.Choice(["auto", "live", "plain", "json", "none"]),
-    default="auto",
-    show_default=True,
-    help="How to report while it starts.",
-)
+@progress_option
 def command(
     model: Path,
     extra: tuple[str, ...],
