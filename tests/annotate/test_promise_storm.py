@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from nerdistill.annotate.replies import ReplyStore
 from nerdistill.types import Sentence
 from tests.annotate.teaching import Teaching
 from tests.fault_server.client import running
@@ -89,6 +92,25 @@ def test_a_request_that_rests_holds_up_nobody(tmp_path: Path) -> None:
     outcomes = [line.split()[1] for line in log.read_text().splitlines()]
     # The first sentence is asked for first, and again after all others.
     assert (outcomes[0], outcomes[-1], outcomes.count("200")) == ("503", "503", 19)
+
+
+def test_two_runs_on_one_store(tmp_path: Path, fault_server: FaultServer) -> None:
+    """Two commands at once share a store: each labels all, and no reply is stored twice."""
+    store = tmp_path / "shared.sqlite"
+    pair = [Teaching(tmp_path / name, fault_server) for name in ("first", "second")]
+    for one in pair:
+        one.folder.mkdir()
+        one.write(sentences(COUNT))
+    with ExitStack() as stack:
+        runs = [
+            stack.enter_context(one.start("--store", str(store), output=subprocess.DEVNULL))
+            for one in pair
+        ]
+        assert [run.wait() for run in runs] == [0, 0]
+    assert pair[0].labelled() == pair[1].labelled()
+    assert len(pair[0].labelled()) == COUNT
+    with ReplyStore(store) as opened:
+        assert len({reply.text for reply in opened}) == opened.count() == COUNT
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
