@@ -30,7 +30,12 @@ PYTHON = "NERDISTILL_VLLM_PYTHON"
     help="Tokens of prompt and reply together; default: what the model can.",
 )
 @click.option(
-    "--tensor-parallel-size", type=click.IntRange(1), help="GPUs that share the model; default: 1."
+    *("--gpus", "--tensor-parallel-size", "gpus"),
+    type=click.IntRange(1),
+    help="How many share the model; default: 1.",
+)
+@click.option(
+    "--vllm-argument", "passed", multiple=True, help="Passed on; repeatable. Or write it after --."
 )
 @click.option(
     "--vllm-python",
@@ -57,7 +62,8 @@ def command(
     extra: tuple[str, ...],
     port: int,
     max_model_len: int | None,
-    tensor_parallel_size: int | None,
+    gpus: int | None,
+    passed: tuple[str, ...],
     vllm_python: Path | None,
     log: Path | None,
     only_print: bool,
@@ -73,14 +79,15 @@ def command(
     \b
     Examples:
       nerdistill serve models/Qwen3-8B --port 8000 --max-model-len 8192
-      nerdistill serve models/Qwen3-32B --tensor-parallel-size 2 -- --quantization fp8
+      nerdistill serve models/Qwen3-32B --gpus 2 -- --quantization fp8
     """
     from nerdistill.annotate.serve import ServeSettings, prepared, serve_command
 
     if extra and not extra[0].startswith("-"):
         raise click.UsageError(f"Got an unexpected argument {extra[0]!r}: name one MODEL_DIR.")
+    arguments = (*passed, *extra)
     settings = prepared(
-        ServeSettings(model, port, max_model_len, tensor_parallel_size, vllm_python, extra, log)
+        ServeSettings(model, port, max_model_len, gpus, vllm_python, arguments, log)
     )
     started = shlex.join(_shown(serve_command(settings)))
     if only_print:
