@@ -102,6 +102,9 @@ def _serve(settings: ServeSettings, started: str, as_json: bool, progress: Mode)
     from nerdistill.progress import open_progress
 
     with open_progress(progress) as shown, served(settings, shown) as server:
+        if not os.environ.get(KEY):
+            shown.say(f"{KEY} is not set: everybody on this machine can use the server.")
+        shown.say("Ctrl-C ends it.")
         if as_json:
             told = {
                 "base_url": server.base_url,
@@ -117,9 +120,6 @@ def _serve(settings: ServeSettings, started: str, as_json: bool, progress: Mode)
                 "  nerdistill annotate run INPUT --annotator vllm "
                 f"--base-url {server.base_url} --out labels.jsonl"
             )
-        if not os.environ.get(KEY):
-            shown.say(f"{KEY} is not set: everybody on this machine can use the server.")
-        shown.say("Ctrl-C ends it.")
         code = server.child.process.wait()
         raise failure(server.child, f"vLLM ended with exit code {code}", shown)
 
