@@ -47,7 +47,8 @@ def find_model(path: Path, extra: Sequence[str] = ()) -> Path:
     ):
         raise AssetError(
             f"{path} holds a model without a chat template",
-            "Name the instruction-tuned model, or a template with `-- --chat-template FILE`.",
+            "Name the instruction-tuned model, or a template with "
+            "--vllm-argument=--chat-template=FILE.",
         )
     return folder
 

@@ -35,7 +35,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
     ),
     (
         (r"unrecognized arguments: ", r"error: argument "),
-        Diagnosis("vLLM refuses an argument", "Correct what follows `--`."),
+        Diagnosis("vLLM refuses an argument", "Correct what --vllm-argument passes on."),
     ),
     (
         (r"[Aa]ddress already in use",),
@@ -49,8 +49,8 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
         ),
         Diagnosis(
             "the memory has no room for prompts beside the model",
-            "Shorten prompts with --max-model-len, share the model between GPUs with "
-            "--tensor-parallel-size, or allow more with `-- --gpu-memory-utilization 0.95`.",
+            "Shorten prompts with --max-model-len, share the model between GPUs with --gpus, or "
+            "allow more with --vllm-argument=--gpu-memory-utilization=0.95.",
         ),
     ),
     (
@@ -58,7 +58,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
         Diagnosis(
             "another process uses the memory",
             "End that process (nvidia-smi names it), or take less with "
-            "`-- --gpu-memory-utilization 0.5`.",
+            "--vllm-argument=--gpu-memory-utilization=0.5.",
         ),
     ),
     (
@@ -66,7 +66,7 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
         Diagnosis(
             "out of memory",
             "Name a smaller or a quantized model, shorten prompts with --max-model-len, or share "
-            "the model between GPUs with --tensor-parallel-size.",
+            "the model between GPUs with --gpus.",
         ),
     ),
     (
@@ -88,7 +88,8 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
         (r"chat template is no longer allowed", r"must provide a chat template"),
         Diagnosis(
             "the model has no chat template",
-            "Name the instruction-tuned model, or a template with `-- --chat-template FILE`.",
+            "Name the instruction-tuned model, or a template with "
+            "--vllm-argument=--chat-template=FILE.",
         ),
     ),
     (
@@ -112,8 +113,8 @@ _KNOWN: tuple[tuple[tuple[str, ...], Diagnosis], ...] = (
         (r"CPU Generator does not use offset",),
         Diagnosis(
             "vLLM on a CPU cannot draw with a seed while it takes a prompt in parts",
-            "Let it take whole prompts with `-- --max-num-batched-tokens 32768`, or ask without a "
-            "seed.",
+            "Let it take whole prompts with --vllm-argument=--max-num-batched-tokens=32768, or ask "
+            "without a seed.",
         ),
     ),
     (

@@ -31,7 +31,12 @@ PATH = click.Path(path_type=Path)
     help="Tokens of prompt and reply together; default: what the model can.",
 )
 @click.option(
-    "--tensor-parallel-size", type=click.IntRange(1), help="GPUs that share the model; default: 1."
+    *("--gpus", "--tensor-parallel-size", "gpus"),
+    type=click.IntRange(1),
+    help="How many share the model; default: 1.",
+)
+@click.option(
+    "--vllm-argument", "passed", multiple=True, help="Passed on; repeatable. Or write it after --."
 )
 @vllm_python_option
 @click.option(
@@ -47,7 +52,8 @@ def command(
     extra: tuple[str, ...],
     port: int,
     max_model_len: int | None,
-    tensor_parallel_size: int | None,
+    gpus: int | None,
+    passed: tuple[str, ...],
     vllm_python: Path | None,
     log: Path | None,
     only_print: bool,
@@ -63,14 +69,15 @@ def command(
     \b
     Examples:
       nerdistill serve models/Qwen3-8B --port 8000 --max-model-len 8192
-      nerdistill serve models/Qwen3-32B --tensor-parallel-size 2 -- --quantization fp8
+      nerdistill serve models/Qwen3-32B --gpus 2 -- --quantization fp8
     """
     from nerdistill.annotate.serve import ServeSettings, prepared, serve_command
 
     if extra and not extra[0].startswith("-"):
         raise click.UsageError(f"Got an unexpected argument {extra[0]!r}: name one MODEL_DIR.")
+    arguments = (*passed, *extra)
     settings = prepared(
-        ServeSettings(model, port, max_model_len, tensor_parallel_size, vllm_python, extra, log)
+        ServeSettings(model, port, max_model_len, gpus, vllm_python, arguments, log)
     )
     started = shlex.join(_shown(serve_command(settings)))
     if only_print:
@@ -85,6 +92,9 @@ def _serve(settings: ServeSettings, started: str, as_json: bool, progress: Mode)
     from nerdistill.progress import open_progress
 
     with open_progress(progress) as shown, served(settings, shown) as server:
+        if not os.environ.get(KEY):
+            shown.say(f"{KEY} is not set: everybody on this machine can use the server.")
+        shown.say("Ctrl-C ends it.")
         if as_json:
             told = {
                 "base_url": server.base_url,
@@ -100,9 +110,6 @@ def _serve(settings: ServeSettings, started: str, as_json: bool, progress: Mode)
                 "  nerdistill annotate run INPUT --annotator vllm "
                 f"--base-url {server.base_url} --out labels.jsonl"
             )
-        if not os.environ.get(KEY):
-            shown.say(f"{KEY} is not set: everybody on this machine can use the server.")
-        shown.say("Ctrl-C ends it.")
         code = server.child.process.wait()
         raise failure(server.child, f"vLLM ended with exit code {code}", shown)
 

@@ -26,7 +26,7 @@ PREFIX = "(EngineCore pid=9045) ERROR 11-23 18:31:02 [core.py:1108] "
         (
             "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.16 GiB.",
             "out of memory",
-            "--tensor-parallel-size",
+            "--gpus",
         ),
         (
             "ValueError: 16.0 GiB is needed, larger than the available KV cache memory (2.1 GiB)",
@@ -48,7 +48,7 @@ PREFIX = "(EngineCore pid=9045) ERROR 11-23 18:31:02 [core.py:1108] "
             "no chat template",
             "--chat-template",
         ),
-        ("api_server.py: error: unrecognized arguments: --foo", "an argument", "--"),
+        ("api_server.py: error: unrecognized arguments: --foo", "--foo", "--vllm-argument"),
         (
             "safetensors_rust.SafetensorError: Error while deserializing header",
             "damaged",

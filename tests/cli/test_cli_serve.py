@@ -41,10 +41,12 @@ def words(settings: ServeSettings, *more: str) -> list[str]:
 def test_the_command_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It can be pasted: offline settings, the model's whole path, extras as they stand."""
     settings = pretended(tmp_path)
-    more = ("--print", "--port", "0", "--max-model-len", "512", "--", "--seed", "a b")
-    code, out, _ = call(capsys, *words(settings, *more))
+    more = ("--print", "--gpus", "2", "--max-model-len", "512", "--vllm-argument=--enforce-eager")
+    code, out, _ = call(capsys, *words(settings, *more, "--", "--seed", "a b"))
     found = shlex.split(out)
-    assert (code, found[0], found[-2:]) == (0, "env", ["--seed", "a b"])
+    assert (code, found[0]) == (0, "env")
+    assert found[-3:] == ["--enforce-eager", "--seed", "a b"]
+    assert found[found.index("--tensor-parallel-size") + 1] == "2"
     assert {"HF_HUB_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", str(settings.model)} <= set(found)
     assert found[found.index("--max-model-len") + 1] == "512"
     assert not (settings.model / "pids").exists()
