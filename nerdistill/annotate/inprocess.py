@@ -3,56 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import shutil
-import subprocess
-import sys
-import time
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import BaseModel
-
-from nerdistill.annotate import gpu, inprocess_worker
-from nerdistill.annotate.child import start_child
+from nerdistill.annotate import gpu
+from nerdistill.annotate.engine import start_engine
 from nerdistill.annotate.model_folder import find_model, name_of
 from nerdistill.annotate.protocol import Failure, Reply
-from nerdistill.annotate.serve import engine_arguments, failure, serve_environment, temporary_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from nerdistill.annotate.child import Child
+    from nerdistill.annotate.engine import Answer, Engine
     from nerdistill.annotate.protocol import Request
     from nerdistill.annotate.serve import ServeSettings
-    from nerdistill.errors import AnnotationError
     from nerdistill.progress import Progress
 
 BATCH = 2000
 """Requests that vLLM gets at once: enough to keep it busy, few enough to keep memory flat."""
-PAUSE = 0.5
-CHUNK = 1 << 16
-ENDING = 10.0
-"""Seconds between a worker's last word and its end."""
-
-
-class _Answer(BaseModel):
-    """A line of the worker: to a question, or that it is ready or done."""
-
-    at: int = -1
-    ready: bool = False
-    done: bool = False
-    refused: str | None = None
-    text: str = ""
-    finish: str | None = None
-    tokens_in: int = 0
-    tokens_out: int = 0
-    tokens_cached: int = 0
-    logprobs: tuple[tuple[str, float], ...] | None = None
 
 
 class OfflineAnnotator:
@@ -87,7 +58,7 @@ class OfflineAnnotator:
         self.model = name_of(folder)
         self.in_flight = 0
         self._progress, self._logprobs, self._batch = progress, logprobs, batch
-        self._worker: _Worker | None = None
+        self._engine: Engine | None = None
 
     def __enter__(self) -> Self:
         """Nothing is loaded yet."""
@@ -100,14 +71,14 @@ class OfflineAnnotator:
         trace: TracebackType | None,
     ) -> None:
         """End vLLM, and wait for the GPUs' memory where nothing else went wrong."""
-        worker, self._worker = self._worker, None
-        if worker is None:
+        engine, self._engine = self._engine, None
+        if engine is None:
             return
-        worker.stop(self.settings.grace)
+        engine.stop(self.settings.grace)
         if error is None:
             if self.settings.log is None:
-                shutil.rmtree(worker.child.log.parent)
-            gpu.wait_until_free(worker.before)
+                shutil.rmtree(engine.child.log.parent)
+            gpu.wait_until_free(engine.before)
 
     def answer(self, requests: Iterable[Request]) -> Iterator[Reply | Failure]:
         """One reply or failure for each request, a batch after the other.
@@ -118,137 +89,25 @@ class OfflineAnnotator:
         waiting = iter(requests)
         for first in waiting:
             # Only now: where everything is stored, no model needs to be loaded.
-            if self._worker is None:
-                self._worker = _start(self.settings, self._progress)
+            if self._engine is None:
+                self._engine = start_engine(self.settings, self._progress)
             batch = [first, *islice(waiting, self._batch - 1)]
             self.in_flight = len(batch)
             try:
-                yield from self._asked(self._worker, batch)
+                yield from self._asked(self._engine, batch)
             except BaseException:
                 # What it still has to say belongs to questions that nobody waits for any more.
-                self._worker.stop(self.settings.grace)
-                self._worker = None
+                self._engine.stop(self.settings.grace)
+                self._engine = None
                 raise
             finally:
                 self.in_flight = 0
 
-    def _asked(self, worker: _Worker, batch: list[Request]) -> Iterator[Reply | Failure]:
-        worker.write([_question(request, logprobs=self._logprobs) for request in batch])
-        for answer in worker.answers():
+    def _asked(self, engine: Engine, batch: list[Request]) -> Iterator[Reply | Failure]:
+        engine.write([_question(request, logprobs=self._logprobs) for request in batch])
+        for answer in engine.answers():
             self.in_flight -= 1
             yield _read(batch[answer.at], answer, self.model)
-
-
-@dataclass
-class _Worker:
-    """The process that holds vLLM.
-
-    Attributes:
-        child: the process.
-        questions: the pipe to write to.
-        replies: the pipe to read from.
-        before: MiB in use by GPU before it was started.
-        progress: is told of a failure.
-    """
-
-    child: Child
-    questions: int
-    replies: int
-    before: dict[str, int]
-    progress: Progress
-    rest: bytes = b""
-
-    def write(self, batch: list[dict[str, object]]) -> None:
-        """Ask a batch of questions."""
-        # In ASCII, so that text that UTF-8 cannot hold passes too.
-        text = "".join(f"{json.dumps(question)}\n" for question in batch)
-        try:
-            with os.fdopen(self.questions, "wb", closefd=False) as stream:
-                stream.write(f"{text}\n".encode())
-        except BrokenPipeError:
-            raise self.lost() from None
-
-    def answers(self) -> Iterator[_Answer]:
-        """The answers to a batch, as they come."""
-        while True:
-            answer = self.next(None)
-            if answer is None or answer.done:
-                return
-            yield answer
-
-    def next(self, patience: float | None) -> _Answer | None:
-        """The worker's next line; None where none came within `patience` seconds.
-
-        Raises:
-            AnnotationError: the worker is gone.
-        """
-        ends = None if patience is None else time.monotonic() + patience
-        while b"\n" not in self.rest:
-            gone = self.child.exit_code() is not None
-            if select.select([self.replies], [], [], 0 if gone else PAUSE)[0]:
-                read = os.read(self.replies, CHUNK)
-                self.rest += read
-                gone = not read
-            if gone:
-                raise self.lost()
-            if ends is not None and time.monotonic() >= ends:
-                return None
-        line, _, self.rest = self.rest.partition(b"\n")
-        return _Answer.model_validate_json(line)
-
-    def lost(self) -> AnnotationError:
-        """What to raise where the worker is gone."""
-        with suppress(subprocess.TimeoutExpired):
-            self.child.process.wait(ENDING)
-        code = self.child.exit_code()
-        return failure(self.child, f"vLLM ended with exit code {code}", self.progress)
-
-    def stop(self, grace: float) -> None:
-        """End it, whatever it does."""
-        os.close(self.questions)
-        self.child.stop(grace)
-        os.close(self.replies)
-
-
-def _start(settings: ServeSettings, progress: Progress) -> _Worker:
-    """Start a worker and wait until the model is loaded."""
-    asked, questions = os.pipe()
-    replies, told = os.pipe()
-    # -P: this package's modules must not stand in for those of the standard library.
-    program = [str(settings.python or sys.executable), "-P", inprocess_worker.__file__]
-    before = gpu.memory_used()
-    try:
-        child = start_child(
-            [*program, str(asked), str(told), *engine_arguments(settings)],
-            environment={**serve_environment(os.environ), "VLLM_WORKER_MULTIPROC_METHOD": "spawn"},
-            log=settings.log or temporary_log(),
-            pass_fds=(asked, told),
-        )
-    except BaseException:
-        os.close(questions)
-        os.close(replies)
-        raise
-    finally:
-        os.close(asked)
-        os.close(told)
-    worker = _Worker(child, questions, replies, before, progress)
-    try:
-        _wait_until_ready(worker, settings)
-    except BaseException:
-        worker.stop(settings.grace)
-        raise
-    return worker
-
-
-def _wait_until_ready(worker: _Worker, settings: ServeSettings) -> None:
-    ends = time.monotonic() + settings.patience
-    title = f"load {name_of(settings.model)}"
-    with worker.progress.task(title, total=None, unit="checks") as task:
-        while worker.next(PAUSE) is None:
-            if time.monotonic() >= ends:
-                told = f"vLLM was not ready within {settings.patience:g} s"
-                raise failure(worker.child, told, worker.progress)
-            task.advance()
 
 
 def _question(request: Request, *, logprobs: bool) -> dict[str, object]:
@@ -266,7 +125,7 @@ def _question(request: Request, *, logprobs: bool) -> dict[str, object]:
     }
 
 
-def _read(request: Request, answer: _Answer, model: str) -> Reply | Failure:
+def _read(request: Request, answer: Answer, model: str) -> Reply | Failure:
     if answer.refused is not None:
         return Failure(request.key, "refused", f"vLLM refused it: {answer.refused}")
     if answer.finish not in {"stop", "length"}:

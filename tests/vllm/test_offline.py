@@ -95,9 +95,9 @@ def test_an_engine_that_is_killed_is_told(settings: ServeSettings, tmp_path: Pat
     with OfflineAnnotator(replace(settings, log=log), Silent(), batch=2) as annotator:
         answers = annotator.answer(questions(4))
         next(answers)
-        worker = annotator._worker
-        assert worker is not None
-        os.kill(worker.child.process.pid, signal.SIGKILL)
+        engine = annotator._engine
+        assert engine is not None
+        os.kill(engine.child.process.pid, signal.SIGKILL)
         with pytest.raises(AnnotationError, match=r"exit code -9.*want of memory.*Its log"):
             list(answers)
-    assert not running(worker.child.process.pid)
+    assert not running(engine.child.process.pid)
