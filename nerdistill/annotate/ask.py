@@ -133,6 +133,8 @@ class Asker:
         price: Callable[[int, int, int], float | None] | None = None,
     ) -> None:
         self._annotator, self._store, self._task = annotator, store, task
+        self._grounded = isinstance(annotator, Grounded)
+        self._concurrent = annotator if isinstance(annotator, Concurrent) else None
         self._tally, self._price = tally, price
         self._most_tokens, self._readable = most_tokens, readable
         self._began = time.monotonic()
@@ -223,7 +225,7 @@ class Asker:
 
     def _unanswered(self, request: Request, reply: Reply | None) -> Request | None:
         """What must still be asked where a request has this reply; None where it is answered."""
-        if isinstance(self._annotator, Grounded):
+        if self._grounded:
             return None  # it has one reply and no other
         while reply is not None:
             later = self._instead(request, reply)
@@ -268,8 +270,8 @@ class Asker:
             facts["tokens/s"] = f"{tokens / seconds:.0f}"
         if tally.tokens_cached:
             facts["cached"] = f"{100 * tally.tokens_cached / tally.tokens_in:.0f} %"
-        if isinstance(self._annotator, Concurrent):
-            facts["in flight"] = self._annotator.in_flight
+        if self._concurrent:
+            facts["in flight"] = self._concurrent.in_flight
         cost = (
             self._price(tally.tokens_in, tally.tokens_cached, tally.tokens_out)
             if self._price

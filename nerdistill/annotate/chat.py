@@ -207,23 +207,32 @@ class _Talk:
     async def _ask(self, request: Request) -> Reply | Failure:
         """Ask until there is a reply, the deadline is over or the server wants no more."""
         ends = time.monotonic() + self.settings.deadline
-        usual: list[float] = []
         try:
-            async for attempt in stamina.retry_context(
-                on=lambda error: self._again(error, ends, usual[-1]),
-                attempts=None,
-                timeout=None,
-                wait_initial=0.5,
-                wait_max=LONGEST_WAIT,
-                wait_jitter=0.5,
-            ):
-                usual.append(attempt.next_wait)
-                self.resting -= attempt.num > 1
-                await self._turn()
-                with attempt, self._in_flight():
-                    return await self._attempt(request)
+            try:
+                # Most requests need no more than this, and none of the costs of trying again.
+                return await self._in_turn(request)
+            except _UnansweredError as error:
+                return await self._ask_again(request, error, ends)
         except _UnansweredError as error:
             return Failure(request.key, error.trouble.kind, error.trouble.message)
+
+    async def _ask_again(self, request: Request, first: _UnansweredError, ends: float) -> Reply:
+        """Ask on after a first attempt that failed."""
+        usual: list[float] = []
+        async for attempt in stamina.retry_context(
+            on=lambda error: self._again(error, ends, usual[-1]),
+            attempts=None,
+            timeout=None,
+            wait_initial=0.5,
+            wait_max=LONGEST_WAIT,
+            wait_jitter=0.5,
+        ):
+            usual.append(attempt.next_wait)
+            self.resting -= attempt.num > 1
+            with attempt:
+                if attempt.num == 1:
+                    raise first
+                return await self._in_turn(request)
         raise AssertionError("an attempt either returns or raises")
 
     def _again(self, error: Exception, ends: float, usual: float) -> bool | float:
@@ -237,8 +246,17 @@ class _Talk:
         self.woken.set()
         return wait * (1 + JITTER * random.random()) if wait else True  # noqa: S311 - no secret
 
+    async def _in_turn(self, request: Request) -> Reply:
+        """One attempt, once the limiter lets it begin."""
+        await self._turn()
+        self.trying += 1
+        try:
+            return await self._attempt(request)
+        finally:
+            self.trying -= 1
+            self.room.set()
+
     async def _turn(self) -> None:
-        """Wait until the limiter lets one more attempt begin."""
         while True:
             pause = self.limiter.paused_until - time.monotonic()
             if pause > 0:
@@ -248,15 +266,6 @@ class _Talk:
                 await self.room.wait()
             else:
                 return
-
-    @contextmanager
-    def _in_flight(self) -> Iterator[None]:
-        self.trying += 1
-        try:
-            yield
-        finally:
-            self.trying -= 1
-            self.room.set()
 
     async def _attempt(self, request: Request) -> Reply:
         dialect = self.dialect

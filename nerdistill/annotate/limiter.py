@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-START = 16
+START = 32
 MARGIN = 1.25
 """What is kept above the last good limit, so that the server never waits for the client."""
-ROUNDS_HELD = 50
+ROUNDS_TRIED = 2
+"""A larger limit is given so many rounds: the first one opens connections."""
+ROUNDS_HELD = 30
 """After so many rounds at one limit a larger one is tried again: servers change."""
 ROUNDS_EASED = 4
 """The same after an overload."""
@@ -44,7 +46,7 @@ class Limiter:
         self.cap, self.limit, self.paused_until = cap, max(1, min(cap, start)), now
         self._pace = FAST
         self._good, self._throughput = self.limit, 0.0
-        self._rounds_to_hold = 0
+        self._rounds_to_hold = self._rounds_tried = 0
         self._round_began, self._answers = now, 0
         self._ended = cap
         """Attempts that ended since the limit was last halved."""
@@ -73,17 +75,20 @@ class Limiter:
         if self._ended > self.limit:
             self._ended = -self.limit // 2
             self.limit = max(1, self.limit // 2)
-            self._pace, self._rounds_to_hold = CAREFUL, ROUNDS_EASED
+            self._pace = CAREFUL
+            self._rounds_to_hold, self._rounds_tried = ROUNDS_EASED, 0
             self._round_began, self._answers = now, 0
 
     def _judge(self, throughput: float) -> None:
         if self._rounds_to_hold > 1:
             self._rounds_to_hold -= 1
         elif self._rounds_to_hold or throughput >= self._pace.worth * self._throughput:
-            self._rounds_to_hold = 0
+            self._rounds_to_hold = self._rounds_tried = 0
             self._good, self._throughput = self.limit, throughput
             larger = max(self.limit + 1, round(self.limit * self._pace.growth))
             self.limit = min(self.cap, larger)
         else:
-            self.limit = min(self.cap, round(self._good * MARGIN))
-            self._rounds_to_hold = ROUNDS_HELD
+            self._rounds_tried += 1
+            if self._rounds_tried == ROUNDS_TRIED:
+                self.limit = min(self.cap, round(self._good * MARGIN))
+                self._rounds_to_hold, self._rounds_tried = ROUNDS_HELD, 0

@@ -6,11 +6,12 @@ two, 32 bytes a question remember which request it ended with.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nerdistill.annotate.ask import CHUNK, ROOM, Asker, Ledger, Tally, chunks, grounded
+from nerdistill.annotate.ask import CHUNK, ROOM, Asker, Grounded, Ledger, Tally, chunks, grounded
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.annotate.protocol import Failure, Reply
 from nerdistill.annotate.read import Reading, read_reply
@@ -229,7 +230,9 @@ class _Run:
                 readable=readable,
                 price=self.price,
             )
-            return asker.ask(map(partial(grounded, self.annotator), requests))
+            if isinstance(self.annotator, Grounded):
+                requests = map(partial(grounded, self.annotator), requests)
+            return asker.ask(requests)
 
     def _readings(self) -> Iterator[tuple[str, Sentence, Reading | Failure, Digest]]:
         """Each sentence with its document, what its replies state, and the first one's request."""
@@ -251,6 +254,8 @@ class _Run:
         return read_reply(sentences, reply, self.job.schema)
 
     def _says_something(self, request: Request, reply: Reply) -> bool:
+        if _is_an_answer(reply.text):
+            return True  # without the work of reading it twice
         read = read_reply(request.sentences, reply, self.job.schema)
         return not all(isinstance(one, Failure) for one in read)
 
@@ -278,6 +283,15 @@ class _Run:
         if reply is None:
             return self.verdicts.failure(key)
         return apply_verdict(reading, reply, self.job.schema)
+
+
+def _is_an_answer(text: str) -> bool:
+    """Whether a reply has the shape that its request asks for."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and not {"entities", "sentences"}.isdisjoint(value)
 
 
 def _together(read: list[Reading | Failure]) -> Reading | Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -64,6 +65,9 @@ class _Scan:
 
 def scan(text: str) -> Brackets:
     """Find the outermost bracketed pieces of a text, in time linear in its length."""
+    bare = text.strip()
+    if bare[:1] in _CLOSER_OF and _is_json(bare):
+        return Brackets((bare,), None)  # most replies, at a tenth of the time
     walk = _Scan(text)
     pairs = sorted((start, end) for _, end, start in walk.steps() if start is not None)
     pieces: list[str] = []
@@ -74,6 +78,14 @@ def scan(text: str) -> Brackets:
             done = end
     unclosed = (start for start in walk.open if _LIKE_JSON.match(text, start))
     return Brackets(tuple(pieces), next(unclosed, None))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def closed_again(text: str, start: int) -> list[str]:
