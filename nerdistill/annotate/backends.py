@@ -38,6 +38,7 @@ class BackendSettings:
         timeout: of openai and vllm: seconds for one attempt.
         deadline: of openai and vllm: seconds for one request, all attempts together.
         patience: of openai and vllm: seconds without any answer until the server is taken for dead.
+        batch_journal: of openai: use the Batch API, and write there what was handed in.
         answers_as: of openai and vllm: other names that the model may answer under.
         logprobs: of openai, vllm and vllm-offline: whether to ask for log-probabilities.
         max_model_len: of a vLLM that is started: tokens of prompt and reply; None: the model's.
@@ -57,6 +58,7 @@ class BackendSettings:
     timeout: float = 120.0
     deadline: float = 600.0
     patience: float = PATIENCE
+    batch_journal: Path | None = None
     answers_as: tuple[str, ...] = ()
     logprobs: bool = True
     max_model_len: int | None = None
@@ -88,7 +90,7 @@ def open_teacher(name: str, settings: BackendSettings, progress: Progress) -> It
         yield BACKENDS[name](settings, progress, stack)
 
 
-def _openai(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -> Teacher:
+def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) -> Teacher:
     from nerdistill.annotate.chat import Azure, ChatAnnotator, ChatSettings
     from nerdistill.annotate.wire import Dialect
 
@@ -118,7 +120,18 @@ def _openai(settings: BackendSettings, _progress: Progress, _stack: ExitStack) -
         any_model=azure is not None,
         azure=azure,
     )
-    return Teacher(ChatAnnotator(chat), settings.model)
+    if settings.batch_journal is None:
+        return Teacher(ChatAnnotator(chat), settings.model)
+    if azure is not None:
+        raise ConfigError(
+            "batches of Azure need a deployment of their own kind, which is not supported",
+            "Leave out --batch.",
+        )
+    from nerdistill.annotate.batch import BatchAnnotator
+    from nerdistill.annotate.batch_journal import BatchJournal
+
+    journal = BatchJournal(settings.batch_journal)
+    return Teacher(BatchAnnotator(chat, journal, progress), settings.model)
 
 
 def _vllm(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Teacher:

@@ -83,6 +83,14 @@ class ChatSettings:
     any_model: bool = False
     azure: Azure | None = None
 
+    def accepts(self, asked: str, answered: str) -> bool:
+        """Whether a model that answers under this name is the one that was asked."""
+        # "gpt-4" is answered by its snapshot "gpt-4-0613".
+        names = (asked, *self.answers_as)
+        return self.any_model or any(
+            answered == name or answered.startswith(f"{name}-") for name in names
+        )
+
 
 class _UnansweredError(Exception):
     """An attempt that brought no reply."""
@@ -293,14 +301,8 @@ class _Talk:
                 "/chat/completions", cast_to=httpx2.Response, content=content
             )
         asked = dialect.model or request.model
-        return reply_of(request, answer.content, lambda name: self._accepts(asked, name))
-
-    def _accepts(self, asked: str, answered: str) -> bool:
-        # "gpt-4" is answered by its snapshot "gpt-4-0613".
-        names = (asked, *self.settings.answers_as)
-        return self.settings.any_model or any(
-            answered == name or answered.startswith(f"{name}-") for name in names
-        )
+        accepts = self.settings.accepts
+        return reply_of(request.key, answer.content, lambda name: accepts(asked, name))
 
     def _take_note(self, trouble: Trouble) -> None:
         """What an attempt without a reply means for those to come.

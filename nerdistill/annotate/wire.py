@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nerdistill.annotate.protocol import FailureKind, Request
+    from nerdistill.digest import Digest
 
 SHOWN = 300
 """Characters of a server's words that a message repeats."""
@@ -135,11 +136,11 @@ def _extra(text: str) -> dict[str, object]:
     return found
 
 
-def reply_of(request: Request, content: bytes, accepts: Callable[[str], bool]) -> Reply:
+def reply_of(request: Digest, content: bytes, accepts: Callable[[str], bool]) -> Reply:
     """The reply in the body of an answer of status 200.
 
     Args:
-        request: what was asked.
+        request: key of what was asked.
         content: the answer's body.
         accepts: whether the model that answered is the one that was meant.
 
@@ -167,7 +168,7 @@ def reply_of(request: Request, content: bytes, accepts: Callable[[str], bool]) -
     details = usage.prompt_tokens_details
     tokens = choice.logprobs.content if choice.logprobs else None
     return Reply(
-        request.key,
+        request,
         text or "",
         "length" if finish == "length" else "stop",
         usage.prompt_tokens,

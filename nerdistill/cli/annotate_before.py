@@ -53,6 +53,7 @@ def tell_plan(options: Options, job: Job, source: Source, teacher: Teacher | Non
             model=job.model,
             terms=Terms(
                 load_prices(options.prices) if options.annotator == "openai" else None,
+                batch=options.batch,
                 requests_per_second=options.requests_per_second,
                 tokens_per_second=options.tokens_per_second,
                 reply_tokens=options.reply_tokens,

@@ -104,6 +104,12 @@ HOW = together(
 SERVER = together(
     click.option("--base-url", help="Where the server's API starts, mostly ending in /v1."),
     click.option("--azure-version", help="openai: version of the Azure API, such as 2024-10-21."),
+    click.option(
+        "--batch",
+        is_flag=True,
+        help="openai: the Batch API, at half the price and within a day. Stop it when you like: "
+        "the same command collects what was handed in.",
+    ),
     click.option("--max-concurrency", type=click.IntRange(1), help="Requests in flight at most."),
     click.option(
         "--timeout",
@@ -207,6 +213,7 @@ class Options:
     choose: str
     base_url: str | None
     azure_version: str | None
+    batch: bool
     max_concurrency: int | None
     timeout: float
     deadline: float

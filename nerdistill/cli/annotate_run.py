@@ -17,6 +17,7 @@ from nerdistill.errors import AnnotationError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from nerdistill.annotate.audit import Audit
     from nerdistill.annotate.backends import Teacher
@@ -154,6 +155,7 @@ def _settings(options: Options, schema: LabelSchema) -> BackendSettings:
         timeout=options.timeout,
         deadline=options.deadline,
         patience=options.patience,
+        batch_journal=_batch_journal(options),
         max_model_len=options.max_model_len,
         gpus=options.gpus,
         vllm_python=options.vllm_python,
@@ -164,6 +166,22 @@ def _settings(options: Options, schema: LabelSchema) -> BackendSettings:
         error_scale=options.error_scale,
         seed=options.seed,
     )
+
+
+def _batch_journal(options: Options) -> Path | None:
+    """Where the batches of the store's requests are listed.
+
+    Raises:
+        ConfigError: the annotator knows no batches.
+    """
+    if not options.batch:
+        return None
+    if options.annotator != "openai":
+        raise ConfigError(
+            f"the {options.annotator} annotator has no batches",
+            "Leave out --batch; vllm-offline takes all requests at once anyway.",
+        )
+    return options.replies_file.with_name(f"{options.replies_file.name}.batches.jsonl")
 
 
 def _job(options: Options, schema: LabelSchema) -> Job:
@@ -259,7 +277,9 @@ def _price(options: Options, model: str) -> Callable[[int, int, int], float | No
     if options.annotator != "openai":
         return None
     prices = load_prices(options.prices)
-    return lambda tokens_in, cached, out: prices.cost(model, tokens_in, cached, out)
+    return lambda tokens_in, cached, out: prices.cost(
+        model, tokens_in, cached, out, batch=options.batch
+    )
 
 
 def _tell(told: dict[str, object], found: Audit, options: Options) -> None:
