@@ -209,6 +209,8 @@ def test_a_second_pass_that_fails_takes_nothing_away(tmp_path: Path) -> None:
 def test_a_key_that_nobody_asked_for_is_a_bug(tmp_path: Path) -> None:
     """An annotator that answers what was not asked is stopped at once."""
     stray = Told(lambda _: (EMPTY, "stop"))
-    stray.answer = lambda _: iter([Reply(Digest("stray"), EMPTY, "stop")])  # type: ignore[method-assign]
+    stray.answer = lambda requests: iter(  # type: ignore[method-assign]
+        [Reply(Digest(f"stray{len(list(requests))}"), EMPTY, "stop")]
+    )
     with pytest.raises(KeyError):
         run(stray, tmp_path)
