@@ -6,6 +6,7 @@ The official client carries the requests; trying again, waiting and giving up ar
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import time
 from collections import deque
@@ -123,7 +124,7 @@ class ChatAnnotator:
         """
         # Each hook would log what was asked.
         stamina.instrumentation.set_on_retry_hooks([])
-        with asyncio.Runner() as runner:
+        with _collecting_seldom(), asyncio.Runner() as runner:
             loop = runner.get_loop()
             talk = _Talk(self.settings, loop)
             try:
@@ -362,6 +363,23 @@ class _Talk:
         told = self.settings.key.remove_from(trouble.message)[:SHOWN]
         # `from None`: what the client raised may repeat the key.
         raise _UnansweredError(replace(trouble, message=told)) from None
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Let Python look for reference cycles less often.
+
+    A request makes thousands of objects that go as they came; looking at them, and at all that was
+    imported, after every 700 would cost a sixth of the CPU time.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def open_client(settings: ChatSettings) -> openai.AsyncOpenAI:
