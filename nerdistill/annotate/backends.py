@@ -225,3 +225,16 @@ BACKENDS: dict[str, Callable[[BackendSettings, Progress, ExitStack], Teacher]] =
 }
 RECORDED = frozenset({"replay", "simulated"})
 """Annotators that ask no language model: one sentence a request, one reply to each."""
+
+
+def check_questions(name: str, *, per_request: int, verify: bool) -> None:
+    """See that an annotator can answer such questions.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if name in RECORDED and (per_request > 1 or verify):
+        raise ConfigError(
+            f"the {name} annotator knows one kind of question: what is in one sentence",
+            "Leave out --sentences-per-request and --verify (in a study the same words).",
+        )

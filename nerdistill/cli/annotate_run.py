@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nerdistill.annotate.backends import RECORDED, BackendSettings
+from nerdistill.annotate.backends import BackendSettings, check_questions
 from nerdistill.annotate.output import failures_path
 from nerdistill.cli.annotate_before import calibrated, tell_plan
 from nerdistill.cli.annotate_options import Options, all_options
@@ -194,11 +194,7 @@ def _job(options: Options, schema: LabelSchema) -> Job:
     from nerdistill.annotate.prompt import load_prompt
     from nerdistill.annotate.protocol import Sampling
 
-    if options.annotator in RECORDED and (options.per_request > 1 or options.verify):
-        raise ConfigError(
-            f"the {options.annotator} annotator knows one kind of question",
-            "Leave out --sentences-per-request and --verify.",
-        )
+    check_questions(options.annotator, per_request=options.per_request, verify=options.verify)
     usual = VOTING_TEMPERATURE if options.votes > 1 else 0.0
     temperature = usual if options.temperature is None else options.temperature
     return Job(

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nerdistill.annotate.audit import audit
-from nerdistill.annotate.backends import BACKENDS, BackendSettings, open_teacher
+from nerdistill.annotate.backends import (
+    BACKENDS,
+    BackendSettings,
+    check_questions,
+    open_teacher,
+)
 from nerdistill.annotate.examples import load_chooser
 from nerdistill.annotate.job import Job
 from nerdistill.annotate.output import write_annotations
@@ -45,6 +50,9 @@ def build_annotate(site: Site) -> Result:
             f"teacher.annotator: there is no {teacher.annotator!r}",
             f"Choose among {', '.join(BACKENDS)}.",
         )
+    check_questions(
+        teacher.annotator, per_request=teacher.sentences_per_request, verify=teacher.verify
+    )
     corpus = site.read("corpus")
     with (
         open_teacher(teacher.annotator, _settings(site, teacher, schema), site.progress) as opened,
