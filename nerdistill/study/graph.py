@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nerdistill import assets
 from nerdistill.annotate.error_model import load_error_model
+from nerdistill.annotate.model_folder import find_model, identity_of
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.digest import digest_of
 from nerdistill.labels import find_schema, load_schema
@@ -16,8 +18,6 @@ from nerdistill.study.phases import Phase, Regimen, regimens
 from nerdistill.study.stage import Stage
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nerdistill.study.config import StudyConfig, Teacher
 
 PLACES = (
@@ -34,6 +34,8 @@ PLACES = (
     "vllm_arguments",
 )
 """Settings of a teacher that say where and how it is asked, not what."""
+LOADING = frozenset({"vllm", "vllm-offline"})
+"""Annotators whose model may be a folder."""
 VERSIONS = {"corpus": 1, "annotate": 1, "sample": 1, "distil": 1, "train": 1, "evaluate": 1}
 """Of each builder. Raise one when its results change: stages are then done anew."""
 
@@ -147,6 +149,10 @@ class Graph:
             inputs["examples"] = self.corpus(teacher.examples)
         title = f"{teacher.annotator} labels {name}"
         aside = {key: getattr(teacher, key) for key in PLACES}
+        if teacher.annotator in LOADING and teacher.base_url is None:
+            # A model's folder may lie elsewhere on another machine: its content is in the key.
+            folder = find_model(Path(teacher.model), teacher.vllm_arguments)
+            params["model"], aside["model"] = identity_of(folder), str(folder)
         return Stage("annotate", VERSIONS["annotate"], params, inputs, files, aside, title)
 
     def sample(self, budget: int, subset_seed: int) -> Stage:

@@ -114,6 +114,25 @@ def test_what_changes_an_answer_changes_the_stage(study: Path, setting: str) -> 
     assert stage_of(study, setting).key != stage_of(study).key
 
 
+def test_a_model_folder_is_known_by_its_content(study: Path) -> None:
+    """The same weights in another place are the same stage, other weights are another one."""
+    stages = []
+    for name, weights in (("a/llm", b"1"), ("b/llm", b"1"), ("c/llm", b"2")):
+        folder = study.parent / name
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(weights)
+        (folder / "chat_template.jinja").touch()
+        config = load_study(study, ["teacher.annotator='vllm'", f"teacher.model='{folder}'"])
+        teacher = config.teacher.model_copy(update={"base_url": None})
+        root = config.data.model_copy(update={"root": str(study.parent)})
+        student = config.student.model_copy(update={"path": str(study.parent / "student")})
+        update = {"teacher": teacher, "data": root, "student": student}
+        stages.append(Graph(config.model_copy(update=update)).annotation("web"))
+    assert stages[0].key == stages[1].key != stages[2].key
+    assert stages[0].aside["model"] != stages[1].aside["model"]
+
+
 def test_a_stage_waits_for_every_answer(study: Path) -> None:
     """A server's bad day ends no stage; the next run asks for what is missing, elsewhere too."""
     workspace = Workspace(study.parent / "workspace")
