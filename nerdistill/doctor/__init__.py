@@ -1,0 +1,1 @@
+"""What is wrong with this machine, environment or installation, and what to do about it."""
