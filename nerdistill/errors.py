@@ -9,6 +9,7 @@ NerdistillError                    exit code 1
 ├── AnnotationError                1   the annotator could not answer
 ├── StoreError                     1   the reply store is damaged or not a store
 ├── WorkspaceError                 1   a workspace is locked, damaged or not writable
+├── BundleError                    1   a bundle is damaged, forged, or not for this machine
 └── OfflineError                   1   something tried to leave the machine
 
 Each carries a hint: what the user can do about it, without looking anything up.
@@ -80,6 +81,10 @@ class StoreError(NerdistillError):
 
 class WorkspaceError(NerdistillError):
     """A workspace is locked, damaged or not writable."""
+
+
+class BundleError(NerdistillError):
+    """A bundle is damaged, forged, or not for this machine."""
 
 
 class OfflineError(NerdistillError):

@@ -1,0 +1,153 @@
+"""The virtual environment of an installed version, made at its final place."""
+
+import os
+import subprocess
+from typing import Dict, List, Optional
+
+from nerdistill.bundle.bare.manifest import Manifest, files_of
+from nerdistill.bundle.bare.refusal import Refused
+
+VENV = ".venv"
+LOCK = "requirements.lock"
+WHEELS = "wheels"
+TEMPORARY = ".tmp"
+GUARD = "nerdistill-offline.pth"
+GUARD_LINE = (
+    "import os; exec('try:\\n import nerdistill.egress as e; e.guard()\\nexcept ImportError: pass')"
+    " if os.environ.get('NERDISTILL_OFFLINE') == '1' else None\n"
+)
+"""Python reads it at every start: the guard is in child processes, too."""
+
+SHOWN = 12
+"""Lines of a failed program's output."""
+
+
+def interpreter(manifest: Manifest, folder: str) -> str:
+    """The interpreter that the bundle brings.
+
+    Raises:
+        Refused: there is none among its files.
+    """
+    names = ["bin/python" + manifest.target["python"], "bin/python3", "bin/python"]
+    paths = {
+        file.path for asset in manifest.assets if asset.role == "python" for file in asset.files
+    }
+    for name in names:
+        if "python/" + name in paths:
+            return os.path.join(folder, "python", name)
+    raise Refused(
+        "the bundle's Python holds no {}".format(names[0]), "Do not use this bundle: make it again."
+    )
+
+
+def make_environment(manifest: Manifest, folder: str, python: str) -> str:
+    """Make the environment and install the bundle's wheels, by digest, with the bundle's own pip.
+
+    Args:
+        manifest: of the bundle, which is unpacked.
+        folder: its install root.
+        python: the interpreter to build on.
+
+    Returns:
+        The environment's interpreter.
+
+    Raises:
+        Refused: a step failed; the message ends with what it printed.
+    """
+    venv = os.path.join(folder, VENV)
+    temporary = os.path.join(folder, TEMPORARY)
+    os.makedirs(temporary, exist_ok=True)
+    environment = _environment(temporary)
+    _run(
+        "making the environment",
+        [python, "-I", "-m", "venv", "--clear", "--without-pip", venv],
+        environment,
+    )
+    inside = os.path.join(venv, "bin", "python")
+    _run(
+        "installing the wheels",
+        [
+            inside,
+            "-I",
+            os.path.join(folder, _pip(manifest), "pip"),
+            "--isolated",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+            "install",
+            "--no-index",
+            "--require-hashes",
+            "--no-deps",
+            "--no-warn-script-location",
+            "--progress-bar=off",
+            "--find-links",
+            os.path.join(folder, WHEELS),
+            "--requirement",
+            os.path.join(folder, LOCK),
+        ],
+        environment,
+    )
+    packages = _output(
+        [inside, "-I", "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
+        environment,
+    )
+    with open(os.path.join(packages, GUARD), "w", encoding="ascii") as stream:
+        stream.write(GUARD_LINE)
+    _run(
+        "starting nerdistill",
+        [os.path.join(venv, "bin", "nerdistill"), "--version"],
+        environment,
+    )
+    return inside
+
+
+def _pip(manifest: Manifest) -> str:
+    for file in files_of(manifest):
+        name = os.path.basename(file.path)
+        if name.startswith("pip-") and name.endswith(".whl"):
+            return file.path
+    raise Refused("the bundle lacks the wheel of pip", "Do not use this bundle: make it again.")
+
+
+def _environment(temporary: str) -> Dict[str, str]:
+    """What the steps see of the caller's environment: nothing that steers Python or pip."""
+    kept = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", "USER")
+    told = {name: os.environ[name] for name in kept if name in os.environ}
+    told.update({"TMPDIR": temporary, "PYTHONNOUSERSITE": "1"})
+    return told
+
+
+def _run(step: str, command: List[str], environment: Dict[str, str]) -> None:
+    done = _started(command, environment, subprocess.STDOUT)
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode != 0:
+        full = "No space left on device" in output or "Errno 28" in output
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        raise Refused(
+            "{} failed: {}".format(step, " / ".join(lines[-SHOWN:]) or "without a word"),
+            "Free space on the disk, then run the same command again."
+            if full
+            else "Run the same command again; if it fails again, make the bundle again.",
+        )
+
+
+def _output(command: List[str], environment: Dict[str, str]) -> str:
+    return _started(command, environment, None).stdout.decode().strip()
+
+
+def _started(
+    command: List[str], environment: Dict[str, str], errors: Optional[int]
+) -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(  # noqa: S603 - no shell
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            check=False,
+        )
+    except OSError as error:
+        raise Refused(
+            "{} cannot be started: {}".format(command[0], error.strerror),
+            "See that the disk allows programs to run (no noexec mount).",
+        ) from error

@@ -1,0 +1,181 @@
+"""The rehearsal: a bundle is installed and used in an empty network before it travels."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nerdistill import isolation
+from nerdistill.bundle.bare.manifest import MANIFEST, SIGNATURE
+from nerdistill.bundle.build import BOOTSTRAP, SBOM
+from nerdistill.bundle.sign import throwaway_key
+from nerdistill.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nerdistill.bundle.build import Draft
+    from nerdistill.progress import Progress
+
+NOT_REHEARSED = "resolved, not rehearsed"
+PASSED = "passed"
+REHEARSING = "rehearsing"
+SHOWN = 15
+"""Lines of a failed step's output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The bundle that this one builds on: its folder and the file of its public key."""
+
+    folder: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How to rehearse.
+
+    Attributes:
+        scratch: a folder with room for the installation; emptied afterwards.
+        study: arguments of `nerdistill study run` behind the study's file.
+        base: installed first, where the bundle needs one.
+    """
+
+    scratch: Path
+    study: tuple[str, ...]
+    base: Base | None
+
+
+def reason_not_to(target: dict[str, object]) -> str | None:
+    """Why a bundle for this target cannot be rehearsed on this machine; None where it can."""
+    if platform.system() != "Linux" or platform.machine() != target["machine"]:
+        return f"this machine is {platform.system()} {platform.machine()}"
+    library, version = platform.libc_ver()
+    glibc = str(target["glibc"])
+    if library != "glibc" or _numbers(version) < _numbers(glibc):
+        return f"this machine has {library} {version}, the wheels need glibc {glibc}"
+    return None
+
+
+def rehearse(made: Draft, wanted: Rehearsal, progress: Progress) -> dict[str, object]:
+    """Install a draft and run doctor and a small study there, without a network.
+
+    The draft is signed with a key that exists only for this, so that nobody can install what has
+    not passed.
+
+    Returns:
+        The manifest's `rehearsal`.
+
+    Raises:
+        BundleError: a step failed; its output is in the message.
+    """
+    trouble = isolation.can_unshare()
+    level = "audit hook" if trouble else "network namespace"
+    if trouble:
+        progress.say(f"rehearsal without a network namespace: {trouble}")
+    wanted.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=wanted.scratch) as name:
+        place = Path(name)
+        steps = _steps(made, wanted, place)
+        with progress.task("rehearse the bundle", total=len(steps), unit="steps") as task:
+            for title, command in steps:
+                progress.say(f"rehearsal: {title}")
+                _run(title, command if trouble else isolation.namespace(command), place)
+                task.advance()
+    return {
+        "status": PASSED,
+        "isolation": level,
+        "steps": [title for title, _ in steps],
+        "python": platform.python_version(),
+    }
+
+
+def _steps(made: Draft, wanted: Rehearsal, place: Path) -> list[tuple[str, list[str]]]:
+    bundle, root = place / "bundle", place / "root"
+    bundle.mkdir()
+    key = throwaway_key(place)
+    data = made.data({"status": REHEARSING})
+    (bundle / MANIFEST).write_bytes(data)
+    (bundle / SIGNATURE).write_bytes(key.sign(data))
+    for name in (BOOTSTRAP, SBOM):
+        shutil.copyfile(made.folder / name, bundle / name)
+    boot = [sys.executable, "-I", str(bundle / BOOTSTRAP), "install"]
+    program = str(root / "current" / ".venv" / "bin" / "nerdistill")
+    study = made.told["study"]
+    file = root / "current" / str(study["path"] if isinstance(study, dict) else "")
+    steps = []
+    if wanted.base:
+        steps.append(
+            (
+                "install the base",
+                [
+                    *boot,
+                    str(wanted.base.folder),
+                    "--key",
+                    str(wanted.base.key),
+                    "--into",
+                    str(root),
+                ],
+            )
+        )
+    return [
+        *steps,
+        (
+            "install",
+            [
+                *boot,
+                str(bundle),
+                *("--volumes", str(made.folder)),
+                *("--key", str(key.file)),
+                *("--into", str(root)),
+            ],
+        ),
+        ("doctor", [program, "doctor", "--json"]),
+        ("assets verify", [program, "assets", "verify"]),
+        (
+            "a small study",
+            [
+                program,
+                *("study", "run", str(file)),
+                *("--workspace", str(place / "workspace")),
+                *wanted.study,
+            ],
+        ),
+    ]
+
+
+def _run(title: str, command: Sequence[str], place: Path) -> None:
+    environment = {
+        "HOME": str(place),
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TMPDIR": str(place),
+    }
+    done = subprocess.run(  # noqa: S603 - no shell
+        command,
+        cwd=place,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line.strip() for line in done.stdout.decode(errors="replace").splitlines()]
+        said = " / ".join([line for line in lines if line][-SHOWN:])
+        raise BundleError(
+            f"the bundle fails its rehearsal at {title!r} (exit code {done.returncode}): {said}",
+            "The bundle is not complete. Mend what it names, then run the same command again: "
+            "what is finished is kept.",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in version.split(".") if word.isdecimal())

@@ -1,0 +1,1 @@
+../nerdistill/bundle/bare/probe.py
