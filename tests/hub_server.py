@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -67,9 +67,15 @@ class Hub:
     log: list[str] = field(default_factory=list)
 
     def add(self, name: str, folder: Path, *, kind: str = "models") -> str:
-        """Serve a folder; its commit."""
-        commit = hashlib.sha1(f"{kind}/{name}".encode(), usedforsecurity=False).hexdigest()
-        self.repositories[f"{kind}/{name}"] = Repository(folder, kind, commit)
+        """Serve a folder as it is now; its commit."""
+        repository = Repository(folder, kind, "")
+        content = [
+            kind,
+            name,
+            *(f"{file} {etag(path)}" for file, path in repository.files().items()),
+        ]
+        commit = hashlib.sha1("\n".join(content).encode(), usedforsecurity=False).hexdigest()
+        self.repositories[f"{kind}/{name}"] = replace(repository, commit=commit)
         return commit
 
     def asked_for(self, ending: str) -> list[str]:
@@ -164,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
             wanted = form.get("paths") or json.loads(body or b"{}").get("paths", [])
             told = [_entry(file, files[file]) for file in wanted if file in files]
         else:
-            told = self._tree(files, below, recursive="recursive=True" in query.title())
+            told = self._tree(files, below, recursive="recursive=true" in query.lower())
             if not told:
                 self._refuse(404, "EntryNotFound")
                 return

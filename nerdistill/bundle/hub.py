@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nerdistill.bundle.asset import Asset, AssetFile
-from nerdistill.bundle.hub_client import fetched, open_hub, told_error
+from nerdistill.bundle.hub_client import open_hub, told_error
 from nerdistill.bundle.licence import licence_of
+from nerdistill.bundle.mark import mark, marked
 from nerdistill.bundle.model_check import (
     CODE,
     NO_CODE,
@@ -19,14 +18,12 @@ from nerdistill.bundle.model_check import (
     wanted,
 )
 from nerdistill.errors import AssetError
-from nerdistill.files import write_whole
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nerdistill.bundle.model_check import ModelRole
     from nerdistill.progress import Progress
-
-MARK = Path(".cache", "nerdistill.json")
-"""Written into a fetched folder last: which commit it holds, and the size of each file."""
 
 
 def fetch_model(
@@ -55,13 +52,10 @@ def fetch_model(
         OSError: the disk is full.
     """
     told = f"{repo} at {revision[:12]}"
-    names = _marked(folder, repo, revision)
-    if names is None:
-        names = _download(repo, revision, folder, progress)
-        check_model(told, folder, names, role)
-        _mark(folder, repo, revision, names)
-    else:
-        check_model(told, folder, names, role)
+    origin = {"repo": repo, "revision": revision}
+    names = marked(folder, origin) or _download(repo, revision, folder, progress)
+    check_model(told, folder, names, role)
+    mark(folder, origin, names)
     return _asset(folder, names, path, role, source=repo, revision=revision)
 
 
@@ -77,7 +71,7 @@ def _download(repo: str, revision: str, folder: Path, progress: Progress) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     for part in (small, [name for name in names if name not in small]):
         with told_error(repo, revision):
-            hub.snapshot(repo, revision, folder, {name: sizes[name] for name in part}, progress)
+            hub.fetch(repo, revision, folder, {name: sizes[name] for name in part}, progress)
         if part is small:
             check_settings(told, folder, small)
     with told_error(repo, revision):
@@ -90,25 +84,6 @@ def _download(repo: str, revision: str, folder: Path, progress: Progress) -> lis
             "Run the same command again: it fetches that file anew.",
         )
     return names
-
-
-def _marked(folder: Path, repo: str, revision: str) -> list[str] | None:
-    """The files of a folder that an earlier call completed, if all are there still."""
-    try:
-        mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if mark["repo"] != repo or mark["revision"] != revision:
-        return None
-    files: dict[str, int] = mark["files"]
-    return list(files) if fetched(folder, files) else None
-
-
-def _mark(folder: Path, repo: str, revision: str, names: list[str]) -> None:
-    sizes = {name: (folder / name).stat().st_size for name in names}
-    (folder / MARK).parent.mkdir(exist_ok=True)
-    text = json.dumps({"repo": repo, "revision": revision, "files": sizes})
-    write_whole(folder / MARK, text)
 
 
 def local_model(

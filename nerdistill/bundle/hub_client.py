@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nerdistill.bundle.mark import there
 from nerdistill.errors import AssetError, NerdistillError, OfflineError
 
 if TYPE_CHECKING:
@@ -43,10 +44,17 @@ class HubClient:
         entries = self.api.list_repo_tree(repo, revision=revision, repo_type=kind, recursive=True)
         return {entry.path: entry.size for entry in entries if isinstance(entry, RepoFile)}
 
-    def snapshot(
-        self, repo: str, revision: str, folder: Path, sizes: Mapping[str, int], progress: Progress
+    def fetch(
+        self,
+        repo: str,
+        revision: str,
+        folder: Path,
+        sizes: Mapping[str, int],
+        progress: Progress,
+        *,
+        kind: str = "model",
     ) -> None:
-        """Fetch files of a model into a folder, those that are not there."""
+        """Fetch files of a repository into a folder, those that are not there."""
         from huggingface_hub import snapshot_download
 
         if not sizes:
@@ -55,11 +63,12 @@ class HubClient:
         for part in (folder / ".cache").rglob("*.incomplete"):
             part.unlink(missing_ok=True)
         total = sum(sizes.values())
-        there = sum(size for name, size in sizes.items() if fetched(folder, {name: size}))
+        before = sum(size for name, size in sizes.items() if there(folder, {name: size}))
         with progress.task(f"fetch {repo}", total=max(1, total // MB), unit="MB") as task:
-            task.skip(there // MB)
+            task.skip(before // MB)
             snapshot_download(
                 repo,
+                repo_type=kind,
                 revision=revision,
                 local_dir=folder,
                 allow_patterns=[glob.escape(name) for name in sizes],
@@ -88,12 +97,6 @@ def open_hub() -> HubClient:
     return HubClient(HfApi(library_name="nerdistill"))
 
 
-def fetched(folder: Path, sizes: Mapping[str, int]) -> bool:
-    """Whether every file is there with its size."""
-    paths = ((folder / name, size) for name, size in sizes.items())
-    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
-
-
 @contextmanager
 def told_error(repo: str, revision: str) -> Iterator[None]:
     """Turn the client's errors into one line with a remedy. A full disk stays an OSError.
@@ -103,6 +106,8 @@ def told_error(repo: str, revision: str) -> Iterator[None]:
     """
     from huggingface_hub import errors
 
+    # The base of the errors of whichever HTTP library it uses.
+    lost: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     try:
         yield
     except NerdistillError:
@@ -120,7 +125,7 @@ def told_error(repo: str, revision: str) -> Iterator[None]:
             "Mend `hub` or `kind` under [sources]; for a private one set HF_TOKEN to a token that "
             "may read it.",
         ) from error
-    except Exception as error:  # the client passes on what its own libraries raise
+    except (OSError, lost, ValueError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _told(repo, error) from error

@@ -113,10 +113,11 @@ def check_names(told: str, names: Collection[str]) -> None:
     """
     if any(name.endswith(WEIGHTS) and "/" not in name for name in names):
         return
-    pickled = sorted(name for name in names if name.endswith(PICKLED))
+    pickled = [name for name in names if name.endswith(PICKLED)]
     if pickled:
+        first = min(pickled, key=lambda name: (name.count("/"), name))
         raise AssetError(
-            f"{told} has its weights only as {pickled[0]}, which can run code when it is read",
+            f"{told} has its weights only as {first}, which can run code when it is read",
             CONVERT,
         )
     raise AssetError(f"{told} holds no *.safetensors", CONVERT)
