@@ -66,7 +66,7 @@ def fetch_dataset(
         mark(folder, origin, names)
     place = path or f"offline_assets/datasets/{folder.name}"
     files = tuple(AssetFile((folder / name).resolve(), f"{place}/{name}") for name in names)
-    name = place.rpartition("/")[2]
+    name = place.removeprefix("offline_assets/")
     return Asset(name, "corpus", repo, revision, licence_of(folder), files)
 
 
