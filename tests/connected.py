@@ -52,6 +52,11 @@ class Connected:
         """Set variables, or take away those whose value is empty."""
         self(_environ, dict(values))
 
+    def stand_in(self, home: Path) -> None:
+        """Make a folder the current one and nerdistill's home."""
+        self(os.chdir, home)
+        self.environ({"NERDISTILL_HOME": str(home)})
+
 
 def _environ(values: Mapping[str, str]) -> None:
     for name, value in values.items():

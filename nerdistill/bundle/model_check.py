@@ -33,7 +33,7 @@ WANTED = (
     "COPYING*",
     "USE_POLICY*",
 )
-"""Names of the files that a model consists of."""
+"""Names of the files that a model consists of; capitals and small letters are one."""
 PICKLED = (
     ".bin",
     ".ckpt",
@@ -91,7 +91,8 @@ def wanted(names: Iterable[str]) -> list[str]:
     kept = [
         name
         for name in names
-        if any(fnmatch(PurePosixPath(name).name, pattern) for pattern in WANTED)
+        if any(fnmatch(PurePosixPath(name).name.upper(), pattern.upper()) for pattern in WANTED)
+        and not name.lower().endswith((*PICKLED, *CODE))
         and not any(part.startswith(".") for part in PurePosixPath(name).parts)
         and not (name.endswith(WEIGHTS) and "/" in name)
     ]

@@ -108,6 +108,7 @@ def test_which_files_are_wanted() -> None:
     """Weights twice, in another format, below or hidden stay behind; licences come along."""
     names = [
         "LICENSE.txt",
+        "License",
         "USE_POLICY.md",
         "chat_template.jinja",
         "config.json",
@@ -117,6 +118,8 @@ def test_which_files_are_wanted() -> None:
     ]
     others = [
         ".cache/huggingface/x.json",
+        "LICENSE.py",
+        "NOTICE.BIN",
         "consolidated.safetensors",
         "logo.png",
         "model.gguf",

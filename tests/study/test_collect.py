@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tomllib
 from pathlib import Path
@@ -270,11 +269,6 @@ def test_a_source_of_the_wrong_kind(home: Path, tiny: Path, tmp_path: Path) -> N
         _collect(tiny, _outside(tiny)[0], "student.path=models/far", cache=tmp_path / "cache")
 
 
-def _go_to(home: str) -> None:
-    os.chdir(home)
-    os.environ["NERDISTILL_HOME"] = home
-
-
 @pytest.mark.parametrize("root", ["offline_assets/datasets/news", "/nowhere/news"])
 def test_models_and_datasets_are_fetched_as_the_study_says(
     hub: Hub,
@@ -299,7 +293,7 @@ def test_models_and_datasets_are_fetched_as_the_study_says(
     sources = ENCODER.format(revision=model) + NEWS.format(path=root, revision=data)
     tiny.write_text(text + sources, encoding="utf-8")
     settings = (f"data.root={root}", "student.path=models/far")
-    outside(_go_to, str(home))
+    outside.stand_in(home)
     collected = outside(collect, tiny, settings, tmp_path / "cache", Silent())
     far = _asset(collected, "far")
     assert (far.source, far.revision) == ("some-team/far-bert", model)
@@ -332,7 +326,7 @@ def test_a_split_that_the_dataset_does_not_have(
     text = tiny.read_text(encoding="utf-8").replace("human.jsonl", f"{home}/{path}/dev.parquet")
     source = NEWS.format(path=home / path, revision=commit)
     tiny.write_text(text + source, encoding="utf-8")
-    outside(_go_to, str(home))
+    outside.stand_in(home)
     with pytest.raises(AssetError, match=r"corpora\.human\.path: .* no dev\.parquet, but train\."):
         outside(collect, tiny, _outside(tiny), tmp_path / "cache", Silent())
 
