@@ -104,7 +104,7 @@ def convert(
     tag_column: int,
     tag_scheme: Scheme,
 ) -> None:
-    """Write a corpus in another format. A folder of .txt files is a corpus too.
+    """Write a corpus in another format. A folder of .txt or .parquet files is a corpus too.
 
     \b
     Examples:

@@ -24,7 +24,9 @@ PATH = click.Path(path_type=Path)
 @click.argument("model", type=PATH)
 @click.argument("source", metavar="INPUT", type=PATH)
 @click.option("--out", type=PATH, required=True, help="JSONL, or columns if it ends in .conll.")
-@click.option("--format", "form", help="Of INPUT: conll, jsonl or text; else told by its name.")
+@click.option(
+    "--format", "form", help="Of INPUT: conll, jsonl, parquet or text; else told by its name."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @progress_option
 def command(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from nerdistill import assets
 from nerdistill.errors import ConfigError
+from nerdistill.study.sources import Sources, check_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class CorpusFile(Section):
 
     path: str
     """The file, below `data.root`."""
-    format: Literal["conll", "jsonl", "text"] | None = None
+    format: Literal["conll", "jsonl", "parquet", "text"] | None = None
     """Of the file; guessed from its name where absent."""
     tag_column: int = -1
     """CoNLL columns: which one holds the tag, from 0, or from the end."""
@@ -209,6 +210,8 @@ class StudyConfig(Section):
     test: Heldout
     student: Student
     training: Training = Training()
+    sources: Sources = {}
+    """Where a bundle fetches folders that are not on the disk, by the path the study names."""
 
 
 def load_study(path: Path, settings: Sequence[str] = ()) -> StudyConfig:
@@ -219,17 +222,27 @@ def load_study(path: Path, settings: Sequence[str] = ()) -> StudyConfig:
     """
     file = assets.find(path, kind="study")
     try:
+        config = StudyConfig.model_validate(study_data(file, settings))
+    except ValidationError as error:
+        raise _config_error(file, error) from error
+    _check_names(file, config)
+    check_sources(file, config.sources)
+    return config
+
+
+def study_data(file: Path, settings: Sequence[str] = ()) -> dict[str, object]:
+    """What a study's TOML says with settings laid over it, not checked.
+
+    Raises:
+        ConfigError: not TOML, or a setting that is not `key=value`.
+    """
+    try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not TOML: {error}", "Mend the file there.") from error
     for setting in settings:
         _override(data, setting)
-    try:
-        config = StudyConfig.model_validate(data)
-    except ValidationError as error:
-        raise _config_error(file, error) from error
-    _check_names(file, config)
-    return config
+    return data
 
 
 def _override(data: dict[str, object], setting: str) -> None:

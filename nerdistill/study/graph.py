@@ -8,13 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nerdistill import assets
 from nerdistill.annotate.error_model import load_error_model
 from nerdistill.annotate.model_folder import find_model, identity_of
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.digest import digest_of
 from nerdistill.labels import find_schema, load_schema
 from nerdistill.study.phases import Phase, Regimen, regimens
+from nerdistill.study.sources import find
 from nerdistill.study.stage import Stage
 
 if TYPE_CHECKING:
@@ -99,15 +99,22 @@ class Graph:
 
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
-        self.root = assets.find(config.data.root, kind="data.root")
+        files = [one.path for one in config.corpora.values()]
+        self.root = self._find(config.data.root, *files, kind="data.root")
         self.schema = find_schema(config.labels)
-        student = assets.find(config.student.path, kind="student")
+        student = self._find(config.student.path, kind="student")
         self.student, self.student_name = student.resolve(), student.name
         self.types = list(load_schema(self.schema).names)
 
     def file(self, name: str) -> Path:
         """A file below `data.root`."""
-        return assets.find(self.root / name, kind="data file")
+        return self._find(self.root / name, name, kind="data file")
+
+    def _find(self, path: str | Path, *names: str, kind: str) -> Path:
+        """What the study names; where it is missing, its error tells what fetches it."""
+        root = Path(self.config.data.root)
+        told = (str(path), *names, *(str(root / name) for name in names))
+        return find(path, self.config.sources, *told, kind=kind)
 
     def corpus(self, name: str) -> Stage:
         """Read, select and check one corpus."""
@@ -151,7 +158,8 @@ class Graph:
         aside = {key: getattr(teacher, key) for key in PLACES}
         if teacher.annotator in LOADING and teacher.base_url is None:
             # A model's folder may lie elsewhere on another machine: its content is in the key.
-            folder = find_model(Path(teacher.model), teacher.vllm_arguments)
+            named = self._find(teacher.model, kind="model")
+            folder = find_model(named, teacher.vllm_arguments)
             params["model"], aside["model"] = identity_of(folder), str(folder)
         return Stage("annotate", VERSIONS["annotate"], params, inputs, files, aside, title)
 

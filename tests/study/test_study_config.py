@@ -8,6 +8,7 @@ import pytest
 
 from nerdistill.errors import AssetError, ConfigError
 from nerdistill.study.config import StudyConfig, load_study
+from nerdistill.study.graph import Graph
 from nerdistill.study.phases import PHASES, build_curve, regimens
 
 STUDY = """
@@ -148,3 +149,68 @@ def test_natural_mix_follows_the_pools(study: Path) -> None:
     regimen, _ = regimens(_config(study))["mixed-natural"]
     curve = build_curve(regimen.spec(0.5), original=10, distilled=90)
     assert curve.distilled_share(0.3) == pytest.approx(0.9)
+
+
+SOURCE = """
+[sources."models/far"]
+hub = "some-team/far-bert"
+revision = "{revision}"
+{more}
+"""
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def _with_source(study: Path, revision: str = COMMIT, more: str = "") -> Path:
+    study.write_text(STUDY + SOURCE.format(revision=revision, more=more), encoding="utf-8")
+    return study
+
+
+def test_sources_are_read(study: Path) -> None:
+    """A source pins a repository to a commit; a model, where nothing else is said."""
+    source = load_study(_with_source(study)).sources["models/far"]
+    assert (source.hub, source.revision, source.kind) == ("some-team/far-bert", COMMIT, "model")
+
+
+@pytest.mark.parametrize(
+    ("revision", "more", "words"),
+    [
+        ("main", "", ["'main' is no commit", "40 hexadecimal digits", "models/far"]),
+        (COMMIT[:12], "", ["is no commit"]),
+        (COMMIT, 'config = "en"', ["only a dataset has configurations"]),
+        (COMMIT, 'kind = "space"', ["sources.models/far.kind"]),
+        (COMMIT, 'token = "x"', ["unknown key sources.models/far.token"]),
+    ],
+)
+def test_sources_that_are_refused(study: Path, revision: str, more: str, words: list[str]) -> None:
+    """A branch or tag is no revision, and what a source does not know is told."""
+    with pytest.raises(ConfigError) as caught:
+        load_study(_with_source(study, revision, more))
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize("setting", ["student.path=models/far", "student.path=models/far/part"])
+def test_what_is_missing_names_its_source(study: Path, setting: str) -> None:
+    """A run never downloads; its error says what does."""
+    with pytest.raises(AssetError) as caught:
+        Graph(_config(_with_source(study), setting))
+    assert "'models/far" in caught.value.message
+    assert "`nerdistill bundle create` fetches it" in caught.value.hint
+    assert "some-team/far-bert" in caught.value.hint
+
+
+def test_missing_data_name_their_source(study: Path, tmp_path: Path) -> None:
+    """A source is found by the path with `data.root` and without, and by a missing root."""
+    (tmp_path / "student").mkdir()
+    for root, name in (("far", "far/news"), (str(tmp_path), "far")):
+        source = SOURCE.replace("models/far", name).format(revision=COMMIT, more='kind="dataset"')
+        study.write_text(STUDY + source, encoding="utf-8")
+        settings = ("news/train.parquet", "far/train.parquet")[root != "far"]
+        with pytest.raises(AssetError, match="some-team/far-bert"):
+            Graph(
+                _config(
+                    study,
+                    f"student.path={tmp_path / 'student'}",
+                    f"data.root={root}",
+                    f"corpora.web.path={settings}",
+                )
+            ).corpus("web")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from nerdistill import assets
-from nerdistill.corpus.formats import conll, jsonl, text
+from nerdistill.corpus.formats import conll, jsonl, parquet, text
 from nerdistill.corpus.formats.guess import guess_format
 from nerdistill.errors import ConfigError
 
@@ -45,12 +45,13 @@ class Format:
 FORMATS: dict[str, Format] = {
     "conll": Format(conll.read, conll.write, None),
     "jsonl": Format(jsonl.read, jsonl.write, jsonl.stream),
+    "parquet": Format(parquet.read, None, parquet.stream),
     "text": Format(text.read, None, text.stream),
 }
 
 
 def read_corpus(path: Path, *, format: str | None = None, tag_column: int = -1) -> Corpus:  # noqa: A002 - the word users know
-    """Read a corpus file, or a folder of plain text.
+    """Read a corpus file, or a folder of plain text or of parquet.
 
     Args:
         path: as given, else below the folder that holds what ships with nerdistill.
@@ -69,8 +70,8 @@ def read_corpus(path: Path, *, format: str | None = None, tag_column: int = -1) 
 def stream_corpus(path: Path) -> Callable[[], Iterator[tuple[str, Sentence]]]:
     """A corpus to pass through again and again, each sentence with its document's id.
 
-    JSONL and plain text are read as they are passed through, so that memory stays flat; CoNLL
-    columns are in memory.
+    JSONL, parquet and plain text are read as they are passed through, so that memory stays flat;
+    CoNLL columns are in memory.
 
     Raises:
         AssetError, ConfigError: as for `read_corpus`.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from nerdistill.corpus.formats.files import read_text, write_text
+from nerdistill.corpus.formats.scheme import scheme_of
 from nerdistill.errors import CorpusError
-from nerdistill.labels import detect_scheme, spans_to_tags, split_tag, tags_to_spans
+from nerdistill.labels import spans_to_tags, split_tag, tags_to_spans
 from nerdistill.types import Corpus, Document, Sentence
 
 if TYPE_CHECKING:
@@ -136,30 +137,13 @@ def _check_tag(place: str, tag: str) -> None:
 
 
 def _scheme(path: Path, blocks: list[_Block]) -> Scheme:
-    """The file's scheme; one that opens entities both with B- and with I- has none."""
+    """The scheme of a file."""
     labelled = [block for block in blocks if set(block.tags) - {"O"}]
-    scheme = detect_scheme(block.tags for block in labelled)
-    if scheme != "IOB1":
-        return scheme
-    with_b = with_i = None
-    for block in labelled:
-        before = ""
-        for offset, tag in enumerate(block.tags):
-            prefix, label = split_tag(tag)
-            if label and label != before:
-                place = f"{path}:{block.line + offset}"
-                if prefix == "B":
-                    with_b = with_b or (place, tag)
-                else:
-                    with_i = with_i or (place, tag)
-            before = label
-    if with_b and with_i:
-        raise CorpusError(
-            f"{with_i[0]}: {with_i[1]} opens an entity, but so does {with_b[1]} "
-            f"({with_b[0]}): neither IOB1 nor IOB2",
-            "In IOB2 each entity opens with B-; make the tags of the file agree.",
-        )
-    return scheme
+    return scheme_of(lambda: ((one.tags, partial(_place, path, one)) for one in labelled))
+
+
+def _place(path: Path, block: _Block, position: int) -> str:
+    return f"{path}:{block.line + position}"
 
 
 def _sentence(path: Path, block: _Block, name: str, scheme: Scheme) -> Sentence:

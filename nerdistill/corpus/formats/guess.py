@@ -18,6 +18,7 @@ SUFFIXES: dict[str, str] = {
     ".conll": "conll",
     ".iob": "conll",
     ".bio": "conll",
+    ".parquet": "parquet",
 }
 """The names that tell the format; `.txt` is columns or prose."""
 
@@ -27,15 +28,16 @@ MOSTLY, HARDLY = 0.5, 0.1
 
 
 def guess_format(path: Path, tag_column: int) -> str:
-    """`jsonl`, `conll` or `text`.
+    """`jsonl`, `conll`, `parquet` or `text`.
 
     Raises:
-        ConfigError: the name is unknown, or a .txt file might be columns as well as prose.
+        ConfigError: the name is unknown, a .txt file might be columns as well as prose, or a
+            folder holds parquet and prose.
         CorpusError: a .txt file cannot be read.
     """
     suffix = path.suffix.lower()
     if path.is_dir():
-        return "text"
+        return _of_folder(path)
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
     if suffix != ".txt":
@@ -44,6 +46,14 @@ def guess_format(path: Path, tag_column: int) -> str:
     return _columns_or_prose(
         path, list(islice(filter(str.strip, lines), LINES_LOOKED_AT)), tag_column
     )
+
+
+def _of_folder(path: Path) -> str:
+    if not any(path.glob("*.parquet")):
+        return "text"
+    if any(path.glob("*.txt")):
+        raise _unclear(path, "the folder holds .parquet and .txt files")
+    return "parquet"
 
 
 def _columns_or_prose(path: Path, lines: list[str], tag_column: int) -> str:
@@ -70,5 +80,5 @@ def _ends_in_tag(line: str, tag_column: int) -> bool:
 
 def _unclear(path: Path, why: str) -> ConfigError:
     return ConfigError(
-        f"{path}: {why}", "Name it with --format: conll (columns), jsonl or text (prose)."
+        f"{path}: {why}", "Name it with --format: conll (columns), jsonl, parquet or text (prose)."
     )
