@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from nerdistill import sharing
 from nerdistill.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Leases:
             OSError: the folder cannot be written.
         """
         folder = self.root / name
-        folder.mkdir(parents=True, exist_ok=True)
+        sharing.make_folder(folder)
         number = highest(folder)
         if number and not self._free(name, number):
             return None
@@ -215,6 +216,7 @@ class Leases:
             if error.errno in GONE:  # another runner has finished, and removed the folder
                 return None
             raise
+        sharing.settle(handle)
         lease = Lease(folder, number, handle, self.pace)
         if not lease.held():
             # This runner was so slow that the claim which it replaces is long history.

@@ -32,6 +32,8 @@ def run_study(graph: Graph, workspace: Workspace, progress: Progress) -> dict[st
         WorkspaceError: the workspace is damaged or cannot be written.
     """
     stages = stages_of(graph)
+    for line in workspace.prepare():
+        progress.say(line)
     finished: set[Digest] = set()
     told: set[str] = set()
     with progress.task(f"study {graph.config.name}", total=len(stages), unit="stages") as task:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import secrets
 import shutil
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from nerdistill import sharing
 from nerdistill.errors import WorkspaceError
 from nerdistill.files import sync, sync_folder, write_whole
 from nerdistill.study.lease import USUAL, LeaseLostError, Leases
@@ -30,6 +32,12 @@ Record = dict[str, object]
 
 REPLIES = "replies"
 """The lease on the reply store: SQLite has one writer at a time on a network file system."""
+
+MADE = (
+    *("stages", "leases", "results.json", "report.md", "curves.svg", "f1.svg"),
+    *(f"replies.sqlite{side}" for side in ("", "-wal", "-shm", "-journal")),
+)
+"""What lies in a workspace's folder."""
 
 
 class Workspace:
@@ -88,6 +96,35 @@ class Workspace:
             )
         result = record["result"]
         return result if isinstance(result, dict) else {}
+
+    def prepare(self) -> list[str]:
+        """Make the folder; where it exists, let those and only those read it who should.
+
+        What a workspace of this user's holds gets the bits that `nerdistill.sharing` says. The
+        folder itself is left alone where it also holds what is not nerdistill's.
+
+        Returns:
+            What the user should know, as lines.
+
+        Raises:
+            ConfigError: it cannot be given to the group.
+        """
+        sharing.make_folder(self.root)
+        root = self.root.resolve()
+        if root.stat().st_uid != os.geteuid():
+            return []
+        others = [
+            path.name for path in root.iterdir() if path.name not in MADE and path.name[0] != "."
+        ]
+        for name in MADE:
+            if sharing.unsettled(root / name):  # a folder is settled after what lies in it
+                sharing.settle_below(root / name)
+        if not others:
+            sharing.settle(root)
+        elif sharing.unsettled(root):
+            told = f"{root} keeps its permissions, as it holds what is not nerdistill's"
+            return [f"{told} ({min(others)}). To change them: {sharing.remedy(root)}"]
+        return []
 
     def run(self, stage: Stage, build: Callable[[Path], dict[str, object]]) -> Record | None:
         """The stage's record: read where it is finished, else built; None if another builds it.
@@ -151,7 +188,7 @@ class Workspace:
         place = self.folder(stage)
         self._clear(stage, place)
         attempt = place.with_name(f".{place.name}.{lease.holder}")
-        attempt.mkdir(parents=True)
+        sharing.make_folder(attempt)
         try:
             self._fill(stage, build, attempt)
             self._check(lease, stage)
@@ -196,6 +233,7 @@ class Workspace:
             "result": result,
             "seconds": seconds,
         }
+        sharing.settle_below(folder)
         sync_folder(folder)
         write_whole(folder / "record.json", json.dumps(record, indent=1, ensure_ascii=False))
 
