@@ -8,7 +8,7 @@ NerdistillError                    exit code 1
 │   └── AssetError                     a model or data directory that is missing or unusable
 ├── AnnotationError                1   the annotator could not answer
 ├── StoreError                     1   the reply store is damaged or not a store
-├── WorkspaceError                 1   a workspace is damaged or not writable
+├── WorkspaceError                 1   a workspace is locked, damaged or not writable
 └── OfflineError                   1   something tried to leave the machine
 
 Each carries a hint: what the user can do about it, without looking anything up.
@@ -79,7 +79,7 @@ class StoreError(NerdistillError):
 
 
 class WorkspaceError(NerdistillError):
-    """A workspace is damaged or not writable."""
+    """A workspace is locked, damaged or not writable."""
 
 
 class OfflineError(NerdistillError):
