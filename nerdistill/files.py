@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from nerdistill import sharing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +39,11 @@ def writing_whole(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: as for `write_whole`.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not by the process's number: two machines that share the folder may both have it.
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with aside.open("wb") as stream:
+        with aside.open("xb") as stream:
+            sharing.settle(stream.fileno())
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

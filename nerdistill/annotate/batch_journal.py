@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from nerdistill import sharing
 from nerdistill.digest import Digest
 from nerdistill.errors import StoreError
 
@@ -69,9 +70,10 @@ class BatchJournal:
             self.batches[str(record["mark"])] = str(record["batch"])
 
     def _write(self, record: dict[str, object]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        sharing.make_folder(self.path.parent)
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(handle, "wb") as stream:
+            sharing.settle(handle)
             stream.write(json.dumps(record).encode() + b"\n")
             stream.flush()
             os.fsync(stream.fileno())

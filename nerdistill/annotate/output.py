@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, cast
 from nerdistill.digest import Digest
 from nerdistill.errors import CorpusError
 from nerdistill.files import writing_whole
+from nerdistill.sharing import make_folder
 from nerdistill.types import Annotation, Issue, Outcome, Provenance, Span
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class AnnotationWriter:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         # The labels take their place last: who sees them finds the failures that go with them.
         self._labels = self._open.enter_context(writing_whole(self._path))
         self._failures = self._open.enter_context(writing_whole(failures_path(self._path)))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, Self, cast
 
+from nerdistill import sharing
 from nerdistill.annotate.protocol import Reply
 from nerdistill.digest import Digest
-from nerdistill.errors import StoreError
+from nerdistill.errors import NerdistillError, StoreError
 from nerdistill.mounts import network_type
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ Row = tuple[str, bytes, str, int, int, str | None, int, str]
 
 _SURROGATES = "surrogatepass"  # a reply may hold half of a UTF-16 pair, escaped in its JSON
 
+SIDES = ("", "-wal", "-shm", "-journal")
+"""Endings of the file, and of those that SQLite keeps beside it."""
 BATCH = 64
 SECONDS = 0.05
 """A reply is on the disk this long after it was added, or sooner."""
@@ -102,7 +106,9 @@ class ReplyStore:
         try:
             with self._guarded():
                 self._check()
-        except StoreError:
+            for side in SIDES:
+                sharing.settle(path.with_name(f"{path.name}{side}"))
+        except NerdistillError:
             self._database.close()
             raise
         self._thread = threading.Thread(target=self._commit_in_time, daemon=True)
@@ -280,11 +286,11 @@ class ReplyStore:
 
 def _create(path: Path, journal: str) -> None:
     """Make an empty store, aside and then linked into place: nobody ever opens half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    sharing.make_folder(path.parent)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        aside.unlink(missing_ok=True)
         os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        sharing.settle(aside)
         with closing(sqlite3.connect(aside)) as database:
             database.execute(f"PRAGMA journal_mode = {journal}")
             database.executescript(SCHEMA)

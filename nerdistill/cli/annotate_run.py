@@ -280,9 +280,10 @@ def _price(options: Options, model: str) -> Callable[[int, int, int], float | No
 
 def _tell(told: dict[str, object], found: Audit, options: Options) -> None:
     from nerdistill.files import write_whole
+    from nerdistill.sharing import make_folder
 
     if options.audit_file is not None:
-        options.audit_file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(options.audit_file.parent)
         write_whole(options.audit_file, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     if options.as_json:
         click.echo(json.dumps(told, ensure_ascii=False))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
+import signal
 import sys
 from typing import Any, cast
 
 import click
 
-from nerdistill import __version__, offline
+from nerdistill import __version__, offline, sharing
 from nerdistill.errors import NerdistillError
 
 COMMANDS: dict[str, str] = {
@@ -53,7 +53,13 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nerdistill")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(debug: bool) -> None:
+@click.option(
+    "--group",
+    envvar="NERDISTILL_GROUP",
+    help="Let this group read what is written: name or number; default: $NERDISTILL_GROUP, or "
+    "nobody but you.",
+)
+def command(debug: bool, group: str | None) -> None:  # noqa: ARG001 - `_run` reads --debug
     """Distil a language model's entity labels into a small BERT, offline.
 
     \b
@@ -61,6 +67,8 @@ def command(debug: bool) -> None:
       nerdistill study run offline_assets/studies/demo.toml
       nerdistill study report offline_assets/studies/demo.toml
     """
+    if group:
+        sharing.share_with(group)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -70,7 +78,9 @@ def main(arguments: list[str] | None = None) -> None:
     """
     offline.enforce()
     # Corpora, replies and reports may be confidential: what a command writes is its user's alone.
-    os.umask(0o077)
+    sharing.keep_private()
+    # Schedulers end a job so: it then stops as on Ctrl-C, and leaves nothing half-done.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(_run(words))
 

@@ -62,7 +62,8 @@ def run(
 ) -> None:
     """Run what is missing of a study, then print its tables and write its report.
 
-    It may be stopped at any time and run again: finished stages are kept.
+    It may be stopped at any time and run again: finished stages are kept. Run it a second time
+    meanwhile, on another machine that sees the workspace too, and both share the work.
 
     \b
     Example:

@@ -177,13 +177,15 @@ def _check_out(out: Path, force: bool, sources: Sequence[Path]) -> None:
 def _folder_aside(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its place at the end; where that fails, `out` stays."""
     from nerdistill.files import sync_folder
+    from nerdistill.sharing import make_folder, settle_below
 
     aside = out.with_name(f".{out.name}.{os.getpid()}.part")
     old = out.with_name(f".{out.name}.{os.getpid()}.old")
     # At once: where nothing can be written, better to hear of it before the training.
-    aside.mkdir(parents=True)
+    make_folder(aside)
     try:
         yield aside
+        settle_below(aside)
         sync_folder(aside)
         if out.exists():
             out.replace(old)

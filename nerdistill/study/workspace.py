@@ -1,25 +1,43 @@
-"""A workspace: one directory a stage, complete only once its `record.json` stands in it."""
+"""A workspace: one directory a stage, renamed into place once its `record.json` stands in it.
+
+Several runners may share one, on one machine or on several: each stage is built by whoever holds
+its lease, in a folder of that attempt's own.
+"""
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
+import os
+import secrets
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from nerdistill import sharing
 from nerdistill.errors import WorkspaceError
-from nerdistill.files import sync_folder, write_whole
+from nerdistill.files import sync, sync_folder, write_whole
+from nerdistill.study.lease import USUAL, LeaseLostError, Leases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from nerdistill.study.lease import Lease, Pace
     from nerdistill.study.stage import Stage
 
 Record = dict[str, object]
 """What a stage's `record.json` holds: its identity, `result` and `seconds`."""
+
+REPLIES = "replies"
+"""The lease on the reply store: SQLite has one writer at a time on a network file system."""
+
+MADE = (
+    *("stages", "leases", "results.json", "report.md", "curves.svg", "f1.svg"),
+    *(f"replies.sqlite{side}" for side in ("", "-wal", "-shm", "-journal")),
+)
+"""What lies in a workspace's folder."""
 
 
 class Workspace:
@@ -27,10 +45,12 @@ class Workspace:
 
     Args:
         root: created where it does not exist, for its owner's eyes only.
+        pace: of the leases; the same for all runners.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, pace: Pace = USUAL) -> None:
         self.root = root
+        self.leases = Leases(root / "leases", pace)
 
     @property
     def replies(self) -> Path:
@@ -77,19 +97,133 @@ class Workspace:
         result = record["result"]
         return result if isinstance(result, dict) else {}
 
-    def run(self, stage: Stage, build: Callable[[Path], dict[str, object]]) -> Record:
-        """The stage's record: read where it is finished, else built.
+    def prepare(self) -> list[str]:
+        """Make the folder; where it exists, let those and only those read it who should.
+
+        What a workspace of this user's holds gets the bits that `nerdistill.sharing` says. The
+        folder itself is left alone where it also holds what is not nerdistill's.
+
+        Returns:
+            What the user should know, as lines.
+
+        Raises:
+            ConfigError: it cannot be given to the group.
+        """
+        sharing.make_folder(self.root)
+        root = self.root.resolve()
+        if root.stat().st_uid != os.geteuid():
+            return []
+        others = [
+            path.name for path in root.iterdir() if path.name not in MADE and path.name[0] != "."
+        ]
+        for name in MADE:
+            if sharing.unsettled(root / name):  # a folder is settled after what lies in it
+                sharing.settle_below(root / name)
+        if not others:
+            sharing.settle(root)
+        elif sharing.unsettled(root):
+            told = f"{root} keeps its permissions, as it holds what is not nerdistill's"
+            return [f"{told} ({min(others)}). To change them: {sharing.remedy(root)}"]
+        return []
+
+    def run(self, stage: Stage, build: Callable[[Path], dict[str, object]]) -> Record | None:
+        """The stage's record: read where it is finished, else built; None if another builds it.
 
         Args:
             stage: whose inputs are finished.
             build: writes the stage's files into the folder it is given and returns its result.
+
+        Raises:
+            LeaseLostError: another runner took the stage over; what was built here is dropped.
+            WorkspaceError: the folder cannot be written.
         """
         done = self.record(stage)
         if done is not None:
             return done
-        folder = self.folder(stage)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        with self._leased(stage) as lease:
+            if lease is None:
+                return None
+            # Its last holder may have finished it since.
+            return self.record(stage) or self._build(stage, build, lease)
+
+    def holder(self, stage: Stage) -> str | None:
+        """Who is at a stage, in words; None where nobody is."""
+        return next((told for name in _needed(stage) if (told := self.leases.holder(name))), None)
+
+    def wait(self) -> None:
+        """Let other runners go on for a moment."""
+        time.sleep(self.leases.pace.look)
+
+    @contextmanager
+    def _leased(self, stage: Stage) -> Iterator[Lease | None]:
+        """All that the stage needs, or nothing; its own lease."""
+        with ExitStack() as stack:
+            stack.callback(self._forget, stage)
+            lease = None
+            for name in _needed(stage):
+                lease = self._take(name)
+                if lease is None:
+                    break
+                stack.callback(lease.release)
+            yield lease
+
+    def _forget(self, stage: Stage) -> None:
+        """A finished stage needs no lease: whoever takes one finds the record."""
+        if (self.folder(stage) / "record.json").exists():
+            self.leases.remove(stage.folder_name)
+
+    def _take(self, name: str) -> Lease | None:
+        try:
+            return self.leases.take(name)
+        except PermissionError as error:
+            raise WorkspaceError(
+                f"{self.root} cannot be written by you",
+                f"Copy it (cp -r {self.root} COPY) and go on in the copy with --workspace COPY: "
+                "what is finished is not done again.",
+            ) from error
+
+    def _build(
+        self, stage: Stage, build: Callable[[Path], dict[str, object]], lease: Lease
+    ) -> Record | None:
+        place = self.folder(stage)
+        self._clear(stage, place)
+        attempt = place.with_name(f".{place.name}.{lease.holder}")
+        sharing.make_folder(attempt)
+        try:
+            self._fill(stage, build, attempt)
+            self._check(lease, stage)
+            _publish(attempt, place)
+        except LeaseLostError:
+            raise
+        except Exception:
+            # Who takes a stage over removes this folder: then any failure may be due to that.
+            self._check(lease, stage)
+            raise
+        finally:
+            shutil.rmtree(attempt, ignore_errors=True)
+        return self.record(stage)
+
+    def _check(self, lease: Lease, stage: Stage) -> None:
+        if not lease.held():
+            raise LeaseLostError(
+                f"{stage.title or stage.folder_name}: another runner took over, as this one was "
+                f"not heard of for {self.leases.pace.lives:g} s",
+                "The other one's result counts; what was done here is dropped.",
+            )
+
+    def _clear(self, stage: Stage, place: Path) -> None:
+        """Remove what dead attempts left behind. The stage's lease is held."""
+        # In this order: a place that exists unfinished is never filled by another attempt.
+        if place.exists() and self.record(stage) is None:
+            shutil.rmtree(place)
+        for left in place.parent.glob(f".{place.name}.*"):
+            # Its runner may wake up at any moment: it must never publish half of it.
+            aside = left.with_name(f".{place.name}.{secrets.token_hex(8)}")
+            with suppress(FileNotFoundError):
+                left.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _fill(self, stage: Stage, build: Callable[[Path], dict[str, object]], folder: Path) -> None:
         began = time.monotonic()
         result = build(folder)
         seconds = round(time.monotonic() - began, 3)
@@ -99,24 +233,21 @@ class Workspace:
             "result": result,
             "seconds": seconds,
         }
+        sharing.settle_below(folder)
         sync_folder(folder)
         write_whole(folder / "record.json", json.dumps(record, indent=1, ensure_ascii=False))
-        return record
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep a second runner out.
 
-        Raises:
-            WorkspaceError: another runner is at work here, or the folder cannot be written.
-        """
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.root / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise WorkspaceError(
-                    f"another nerdistill is at work in {self.root}",
-                    "Wait for it, stop it, or name another --workspace.",
-                ) from error
-            yield
+def _needed(stage: Stage) -> list[str]:
+    """The leases that building a stage takes, in the order in which all runners take them."""
+    return [*([REPLIES] if stage.kind == "annotate" else []), stage.folder_name]
+
+
+def _publish(attempt: Path, place: Path) -> None:
+    """Rename a finished attempt into place; where one stands there already, that one stays."""
+    try:
+        attempt.rename(place)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+    sync(place.parent)

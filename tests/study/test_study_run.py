@@ -218,6 +218,7 @@ def test_killed_anywhere_it_ends_with_the_same_results(study: Path, tmp_path: Pa
         "from pathlib import Path\n"
         "from nerdistill.progress import Silent\n"
         "from nerdistill.study import workspace\n"
+        "from nerdistill.study.lease import Pace\n"
         "from nerdistill.study.runner import run_study\n"
         "from tests.study.test_study_run import _graph\n"
         "study, place, stop = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])\n"
@@ -227,7 +228,8 @@ def test_killed_anywhere_it_ends_with_the_same_results(study: Path, tmp_path: Pa
         "    if count[0] == stop: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    write(path, text)\n"
         "workspace.write_whole = dying\n"
-        "run_study(_graph(study, 'seeds=[1]'), workspace.Workspace(place), Silent())\n"
+        "pace = Pace(beat=0.1, lives=0.5, look=0.1)\n"
+        "run_study(_graph(study, 'seeds=[1]'), workspace.Workspace(place, pace), Silent())\n"
     )
     ends = []
     for stop in (3, 5, 2, 99):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nerdistill.errors import CorpusError
 from nerdistill.files import write_whole
+from nerdistill.sharing import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,5 +89,5 @@ def write_text(path: Path, text: str) -> None:
             f"{path}: the text holds {text[error.start]!r}, which UTF-8 cannot express",
             "Write it as JSONL, which can.",
         ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, data)
