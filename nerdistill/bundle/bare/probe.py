@@ -5,7 +5,6 @@ Runs alone, on Python 3.6 or newer without any package: copy the file and start 
 """
 
 import argparse
-import datetime
 import glob
 import json
 import os
@@ -15,6 +14,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from typing import Any, Dict, List, Optional
 
 SECONDS = 30
@@ -22,10 +22,13 @@ SECONDS = 30
 
 CPU_FLAGS = ("avx", "avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
-NETWORKED = (
-    "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.juicefs fuse.s3fs fuse.sshfs gfs2 "
-    "glusterfs gpfs lustre nfs nfs4 ocfs2 orangefs panfs pvfs2 smb3 smbfs wekafs"
-).split()
+NETWORKED = frozenset(
+    (
+        "9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.juicefs",
+        "fuse.s3fs", "fuse.sshfs", "gfs2", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2",
+        "orangefs", "panfs", "pvfs2", "smb3", "smbfs", "wekafs",
+    )
+)  # fmt: skip
 ABOUT_PYTHON = """
 import json, os, platform, sys, sysconfig
 def has(name):
@@ -53,7 +56,7 @@ def facts(paths: Optional[List[str]] = None) -> Dict[str, Any]:
     gpus = _gpus()
     return {
         "schema_version": 1,
-        "made": datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "os": _os(),
         "kernel": platform.release(),
         "machine": platform.machine(),
@@ -63,20 +66,20 @@ def facts(paths: Optional[List[str]] = None) -> Dict[str, Any]:
         "pythons": _pythons(),
         "driver": _driver(),
         "gpus": gpus,
-        "compilers": {name: _version(name) for name in ("gcc", "cc", "clang", "nvcc")},
+        "compilers": {name: _version_of(name) for name in ("gcc", "cc", "clang", "nvcc")},
         "user_namespaces": _succeeds(["unshare", "-rn", "true"]),
         "strace": shutil.which("strace") is not None,
         "selinux": _selinux(),
         "mounts": _mounts(_places() + list(paths or [])),
         "proxies": sorted({name for name in os.environ if name.lower() in PROXIES}),
-        "umask": _umask(),
+        "umask": _umask_now(),
         "limits": _limits(),
-        "clock": int(datetime.datetime.utcnow().timestamp()),
+        "clock": int(time.time()),
         "slurm": shutil.which("sbatch") is not None,
     }
 
 
-def _output(command: List[str]) -> Optional[str]:
+def _told_by(command: List[str]) -> Optional[str]:
     """What a program prints; None where it is missing, fails or hangs."""
     program = shutil.which(command[0])
     if program is None:
@@ -96,19 +99,19 @@ def _output(command: List[str]) -> Optional[str]:
 
 
 def _succeeds(command: List[str]) -> bool:
-    return _output(command) is not None
+    return _told_by(command) is not None
 
 
-def _version(program: str) -> Optional[str]:
+def _version_of(program: str) -> Optional[str]:
     """The version that a program tells of itself, or `unknown`; None where there is none."""
-    told = _output([program, "--version"])
+    told = _told_by([program, "--version"])
     if told is None:
         return None
     found = re.findall(r"\b[0-9]+\.[0-9][0-9.]*", told)
     return found[0].rstrip(".") if found else "unknown"
 
 
-def _read(path: str) -> str:
+def _file_text(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read()
@@ -117,7 +120,9 @@ def _read(path: str) -> str:
 
 
 def _os() -> Dict[str, str]:
-    told = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', _read("/etc/os-release"), re.MULTILINE))
+    told = dict(
+        re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', _file_text("/etc/os-release"), re.MULTILINE)
+    )
     return {
         "id": told.get("ID", platform.system().lower()),
         "version": told.get("VERSION_ID", ""),
@@ -136,7 +141,7 @@ def _libc() -> Dict[str, str]:
 
 
 def _cpu_flags() -> List[str]:
-    words = set(_read("/proc/cpuinfo").split())
+    words = set(_file_text("/proc/cpuinfo").split())
     return [flag for flag in CPU_FLAGS if flag in words]
 
 
@@ -150,7 +155,7 @@ def _pythons() -> List[Dict[str, Any]]:
                 path, os.X_OK
             ):
                 found.setdefault(os.path.realpath(path), path)
-    told = [(path, _output([path, "-I", "-c", ABOUT_PYTHON])) for path in found.values()]
+    told = [(path, _told_by([path, "-I", "-c", ABOUT_PYTHON])) for path in found.values()]
     pythons = []
     for path, text in told:
         try:
@@ -163,8 +168,8 @@ def _pythons() -> List[Dict[str, Any]]:
 
 
 def _driver() -> Optional[str]:
-    told = _output(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"])
-    found = re.findall(r"[0-9]+\.[0-9.]+", told or _read("/proc/driver/nvidia/version"))
+    told = _told_by(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"])
+    found = re.findall(r"[0-9]+\.[0-9.]+", told or _file_text("/proc/driver/nvidia/version"))
     return str(found[0]) if found else None
 
 
@@ -172,7 +177,7 @@ def _gpus() -> List[Dict[str, Any]]:
     """The GPUs that nvidia-smi tells of; old drivers do not know the compute capability."""
     asked = ["name,memory.total,compute_cap", "name,memory.total"]
     for fields in asked:
-        told = _output(["nvidia-smi", "--query-gpu=" + fields, "--format=csv,noheader,nounits"])
+        told = _told_by(["nvidia-smi", "--query-gpu=" + fields, "--format=csv,noheader,nounits"])
         if told is not None and "not a valid field" not in told:
             rows = [line.split(",") for line in told.splitlines() if line.strip()]
             return [_gpu([cell.strip() for cell in row]) for row in rows]
@@ -189,7 +194,7 @@ def _gpu(cells: List[str]) -> Dict[str, Any]:
 
 
 def _selinux() -> Optional[str]:
-    told = _read("/sys/fs/selinux/enforce").strip()
+    told = _file_text("/sys/fs/selinux/enforce").strip()
     return {"1": "enforcing", "0": "permissive"}.get(told)
 
 
@@ -200,12 +205,12 @@ def _places() -> List[str]:
 
 def _mounts(paths: List[str]) -> List[Dict[str, Any]]:
     table = []
-    for line in _read("/proc/self/mountinfo").splitlines():
-        left, _, right = line.partition(" - ")
-        fields, kind = left.split(" "), right.split(" ")[0]
-        if len(fields) > 5:
+    for line in _file_text("/proc/self/mountinfo").splitlines():
+        left, separator, right = line.partition(" - ")
+        fields = left.split(" ")
+        if separator:
             point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code.group(1), 8)), fields[4])
-            table.append((point, fields[5].split(","), kind))
+            table.append((point, fields[5].split(","), right.split(" ")[0]))
     told = []
     for path in sorted({os.path.realpath(one) for one in paths if os.path.isdir(one)}):
         options, kind, longest = [], "unknown", -1
@@ -226,7 +231,7 @@ def _mounts(paths: List[str]) -> List[Dict[str, Any]]:
     return told
 
 
-def _umask() -> str:
+def _umask_now() -> str:
     mask = os.umask(0o022)
     os.umask(mask)
     return "{:04o}".format(mask)
@@ -255,10 +260,10 @@ def summary(told: Dict[str, Any]) -> List[str]:
     lines.append("Python: " + (", ".join(usable) or "none that makes environments"))
     if not any([int(part) for part in one.split(".")[:2]] >= [3, 11] for one in usable):
         lines.append("  older than 3.11: give `bundle create` a --python-archive")
-    for gpu in told["gpus"]:
-        lines.append(
-            "GPU: {name}, {memory_mib} MiB, compute capability {compute_capability}".format(**gpu)
-        )
+    lines.extend(
+        "GPU: {name}, {memory_mib} MiB, compute capability {compute_capability}".format(**gpu)
+        for gpu in told["gpus"]
+    )
     lines.append("NVIDIA driver: {}".format(told["driver"] or "none"))
     if not told["gpus"]:
         lines.append("  no GPU is seen: right on a login node; run this on a GPU node too")
