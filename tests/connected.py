@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from nerdistill import offline
 from nerdistill.progress import Silent
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Connected:
         self.environ({"NERDISTILL_HOME": str(home)})
 
 
+def _go_online(values: Mapping[str, str]) -> None:
+    offline.lift()
+    _environ(values)
+
+
 def _environ(values: Mapping[str, str]) -> None:
     for name, value in values.items():
         os.environ.pop(name, None)
@@ -71,10 +77,9 @@ def connected(endpoint: str, home: Path) -> Iterator[Connected]:
     values = {
         "HF_ENDPOINT": endpoint,
         "HF_HOME": str(home),
-        "HF_HUB_OFFLINE": "",
         "HF_TOKEN": "",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn, _environ, (values,)) as pool:
+    with ProcessPoolExecutor(1, spawn, _go_online, (values,)) as pool:
         yield Connected(pool)

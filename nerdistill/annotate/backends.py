@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nerdistill import offline
 from nerdistill.annotate.breaker import PATIENCE
 from nerdistill.annotate.secrets import key_from
 from nerdistill.errors import ConfigError
@@ -120,6 +121,7 @@ def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) ->
         any_model=azure is not None,
         azure=azure,
     )
+    offline.allow_through_proxy(chat.base_url)
     if settings.batch_journal is None:
         return Teacher(ChatAnnotator(chat), settings.model)
     if azure is not None:
@@ -160,6 +162,7 @@ def _vllm(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Te
 
         annotator = stack.enter_context(ServedAnnotator(_to_serve(settings), chat, progress))
         return Teacher(annotator, identity_of(annotator.folder))
+    offline.allow(settings.base_url)
     served = served_models(chat)
     model = settings.model or (served[0] if len(served) == 1 else None)
     if model not in served:

@@ -32,10 +32,7 @@ MODULE = "vllm.entrypoints.openai.api_server"
 """What `vllm serve` starts; that command itself fails where vLLM was installed by another name."""
 STRUCTURED = '{"backend":"xgrammar","disable_any_whitespace":true}'
 """Without it a model may fill its reply with white space until it is cut off."""
-OFFLINE = {
-    "TRANSFORMERS_OFFLINE": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_DO_NOT_TRACK": "1",
+LOGGING = {
     "VLLM_LOGGING_COLOR": "0",
     "PYTHONUNBUFFERED": "1",
 }
@@ -140,7 +137,7 @@ def serve_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The server's environment: this one, offline, with the server's API key and no other."""
     kept = {name: text for name, text in environment.items() if name not in SECRETS}
     key = kept.pop(KEY, "").strip()
-    return {**kept, **offline.SETTINGS, **OFFLINE, **({KEY: key} if key else {})}
+    return {**kept, **offline.SETTINGS, **LOGGING, **({KEY: key} if key else {})}
 
 
 @contextmanager

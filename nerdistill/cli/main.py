@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from pathlib import Path
 from typing import Any, cast
 
 import click
 
-from nerdistill import __version__, offline, sharing
+from nerdistill import __version__, offline, places, sharing
 from nerdistill.errors import NerdistillError
 
 COMMANDS: dict[str, str] = {
@@ -59,7 +60,26 @@ class LazyGroup(click.Group):
     help="Let this group read what is written: name or number; default: $NERDISTILL_GROUP, or "
     "nobody but you.",
 )
-def command(debug: bool, group: str | None) -> None:  # noqa: ARG001 - `_run` reads --debug
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=places.SCRATCH,
+    help="A short path on this node's own disk, where programs may run: temporary files, caches "
+    "and sockets go below it. For servers whose /tmp or home is small or noexec.",
+)
+@click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host inside your network that may be asked; may be repeated. Others never are.",
+)
+def command(
+    debug: bool,  # noqa: ARG001 - `_run` reads it
+    group: str | None,
+    scratch: Path | None,
+    hosts: tuple[str, ...],
+) -> None:
     """Distil a language model's entity labels into a small BERT, offline.
 
     \b
@@ -69,6 +89,10 @@ def command(debug: bool, group: str | None) -> None:  # noqa: ARG001 - `_run` re
     """
     if group:
         sharing.share_with(group)
+    if scratch:
+        places.use_scratch(scratch)
+    for host in hosts:
+        offline.allow(host)
 
 
 def main(arguments: list[str] | None = None) -> None:

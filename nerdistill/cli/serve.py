@@ -117,7 +117,7 @@ def _serve(settings: ServeSettings, started: str, as_json: bool, progress: Mode)
 def _shown(words: list[str]) -> list[str]:
     """A command as it can be pasted: with the settings that keep it off the network."""
     from nerdistill import offline
-    from nerdistill.annotate.serve import OFFLINE
+    from nerdistill.annotate.serve import LOGGING
 
-    settings = {**offline.SETTINGS, **OFFLINE}
+    settings = {**offline.SETTINGS, **LOGGING}
     return ["env", *(f"{name}={value}" for name, value in settings.items()), *words]
