@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from nerdistill.errors import BundleError
@@ -41,6 +42,21 @@ class Platform:
         return ".".join(map(str, self.python))
 
     @property
+    def told(self) -> str:
+        """For people."""
+        return f"{self.machine} with glibc 2.{self.glibc} and Python {self.python_version}"
+
+    @property
+    def slug(self) -> str:
+        """As a part of a file's name."""
+        return f"{self.machine}-glibc2.{self.glibc}-{self.abi}"
+
+    @property
+    def abi(self) -> str:
+        """Such as `cp311`."""
+        return f"cp{self.python[0]}{self.python[1]}"
+
+    @property
     def uv_name(self) -> str:
         """The newest platform that uv knows and that is not newer than this one."""
         minor = max(one for one in KNOWN_TO_UV if one <= self.glibc)
@@ -60,11 +76,15 @@ class Platform:
         """Every tag of a wheel that runs here, the best first."""
         from packaging.tags import compatible_tags, cpython_tags
 
-        names, interpreter = self.names(), f"cp{self.python[0]}{self.python[1]}"
+        names = self.names()
         return [
             *cpython_tags(self.python, platforms=names),
-            *compatible_tags(self.python, interpreter, platforms=names),
+            *compatible_tags(self.python, self.abi, platforms=names),
         ]
+
+    def ranks(self) -> dict[Tag, int]:
+        """The place of each tag among them."""
+        return _ranks(self)
 
     def markers(self) -> dict[str, str]:
         """What environment markers see there."""
@@ -81,6 +101,11 @@ class Platform:
             "python_version": self.python_version,
             "sys_platform": "linux",
         }
+
+
+@cache
+def _ranks(platform: Platform) -> dict[Tag, int]:
+    return {tag: rank for rank, tag in enumerate(platform.tags())}
 
 
 def platform_of(target: Target, brought: tuple[int, int] | None, *, headers: bool) -> Platform:
