@@ -253,6 +253,6 @@ def _lock(files: Sequence[WheelFile]) -> str:
 
 def _asset(wheel: WheelFile) -> Asset:
     file = AssetFile(wheel.path.resolve(), f"{FOLDER}/{wheel.path.name}")
-    source = "this checkout or installation" if wheel.name == NAME else f"pkg:pypi/{wheel.name}"
+    source = NAME if wheel.name == NAME else f"pkg:pypi/{wheel.name}"
     name = f"{wheel.name} {wheel.version}"
     return Asset(name, "wheel", source, wheel.version, wheel.licence, (file,))
