@@ -18,6 +18,18 @@ SHOWN = 6
 """Lines of a failed program's output."""
 EPOCH = 1577836800
 """2020-01-01: what is built twice is the same to the byte."""
+EMPTY_WORDS = (
+    "warning:",
+    "[notice]",
+    "[end of output]",
+    "error: metadata-generation-failed",
+    "error: subprocess-exited-with-error",
+    "hint: see above",
+    "note: this",
+    "╰─> [",
+    "╰─> see above",
+)
+"""How lines begin that say nothing of the cause."""
 YES = frozenset({"1", "true", "yes", "on"})
 
 
@@ -114,7 +126,7 @@ def run_pip(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
 def decisive(done: subprocess.CompletedProcess[str]) -> str:
     """What a program said when it failed, on one line."""
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    told = [line for line in lines if not line.lower().startswith(("warning:", "[notice]"))]
+    told = [line for line in lines if not line.lower().startswith(EMPTY_WORDS)]
     return " / ".join((told or lines)[-SHOWN:]) or f"exit code {done.returncode}"
 
 

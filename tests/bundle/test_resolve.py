@@ -73,7 +73,12 @@ def test_sources_alone_are_told(index: TinyIndex, tmp_path: Path) -> None:
     """A package that has only sources is resolved, to be built later."""
     sdist = make_sdist(index.files, "source")
     index.publish()
-    assert resolve(["source"], X86, None, tmp_path / "work") == (pin_of(sdist),)
+    (found,) = resolve(["source"], X86, None, tmp_path / "work")
+    wanted = pin_of(sdist).sdist
+    assert wanted is not None
+    assert found.wheels == ()
+    assert found.sdist is not None
+    assert (found.sdist.name, found.sdist.sha256) == (wanted.name, wanted.sha256)
 
 
 def test_what_cannot_be_had_is_named(index: TinyIndex, tmp_path: Path) -> None:

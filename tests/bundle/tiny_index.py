@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import tarfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from nerdistill.bundle.resolve import Pin, Remote
 from nerdistill.bundle.wheel_file import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 X86 = Platform("x86_64", 28, (3, 11))
@@ -25,6 +26,8 @@ ARM = Platform("aarch64", 34, (3, 12))
 BACKEND = """\
 import pathlib, zipfile
 NAME, VERSION, TAG, FAIL = {name!r}, {version!r}, {tag!r}, {fail!r}
+METADATA = f"Metadata-Version: 2.1\\nName: {{NAME}}\\nVersion: {{VERSION}}\\n"
+WHEEL = f"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: {{TAG}}\\n"
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     if FAIL:
         raise SystemExit("the compiler is missing")
@@ -32,10 +35,8 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     info = f"{{NAME}}-{{VERSION}}.dist-info"
     with zipfile.ZipFile(pathlib.Path(folder, file), "w") as archive:
         archive.writestr(f"{{NAME}}.py", "BUILT = True\\n")
-        archive.writestr(
-            f"{{info}}/METADATA", f"Metadata-Version: 2.1\\nName: {{NAME}}\\nVersion: {{VERSION}}\\n"
-        )
-        archive.writestr(f"{{info}}/WHEEL", f"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: {{TAG}}\\n")
+        archive.writestr(f"{{info}}/METADATA", METADATA)
+        archive.writestr(f"{{info}}/WHEEL", WHEEL)
         archive.writestr(f"{{info}}/RECORD", "")
     return file
 """
@@ -131,16 +132,24 @@ class TinyIndex:
                 stream.write(f'<a href="../../files/{path.name}#sha256={digest}">{path.name}</a>\n')
 
 
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyIndex:
+@contextmanager
+def tiny_index(place: Path) -> Iterator[TinyIndex]:
     """The only index that pip is set to; nothing of this machine's settings is left."""
-    for name in [one for one in os.environ if one.startswith(("PIP_", "UV_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "index" / "simple").as_uri())
-    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    found = TinyIndex(tmp_path / "index")
-    found.files.mkdir(parents=True)
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [one for one in os.environ if one.startswith(("PIP_", "UV_"))]:
+            patch.delenv(name)
+        patch.setenv("PIP_CONFIG_FILE", os.devnull)
+        patch.setenv("PIP_INDEX_URL", (place / "index" / "simple").as_uri())
+        patch.setenv("PIP_CACHE_DIR", str(place / "pip"))
+        patch.setenv("UV_CACHE_DIR", str(place / "uv"))
+        patch.setenv("UV_OFFLINE", "1")
+        found = TinyIndex(place / "index")
+        found.files.mkdir(parents=True)
+        yield found
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[TinyIndex]:
+    """An index of one test."""
+    with tiny_index(tmp_path) as found:
+        yield found
