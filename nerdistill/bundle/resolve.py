@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,7 +14,6 @@ from nerdistill.errors import BundleError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from nerdistill.bundle.platform import Platform
 
@@ -27,10 +27,12 @@ class Remote:
 
     Attributes:
         name: of the file, such as `rich-15.0.0-py3-none-any.whl`.
+        url: where it is; without credentials.
         size: bytes; None where the index does not tell.
     """
 
     name: str
+    url: str
     sha256: str
     size: int | None
 
@@ -116,9 +118,9 @@ def _pin(told: dict[str, Any]) -> Pin:
 
 
 def _remote(package: str, told: dict[str, Any]) -> Remote:
-    place = unquote(urlsplit(told["url"]).path) if "url" in told else told["path"]
-    name = told.get("name") or place.rpartition("/")[2]
+    url = told["url"] if "url" in told else Path(told["path"]).resolve().as_uri()
+    name = told.get("name") or unquote(urlsplit(url).path).rpartition("/")[2]
     digest = told.get("hashes", {}).get("sha256")
     if digest is None:
         raise BundleError(f"the index tells no sha256 of {name} ({package})", NO_FILE)
-    return Remote(name, digest, told.get("size"))
+    return Remote(name, url, digest, told.get("size"))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOCK = "requirements.lock"
 FOLDER = "wheels"
 INSTALLER = "pip"
+ASIDE = ".fetch-"
 BATCH, HEAVY = 8, 100 << 20
 """Wheels, and bytes, that one call of pip fetches: an interruption loses no more than these."""
 ANOTHER = "Pin another version of it in the constraints, one that has a wheel for that platform."
@@ -142,6 +143,8 @@ def fetch(
         BundleError: pip fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{ASIDE}*"):
+        shutil.rmtree(left)
     there = [folder / remote.name for _, remote in wanted if (folder / remote.name).is_file()]
     digests = sha256_all([str(path) for path in there])
     missing = []
@@ -169,7 +172,7 @@ def _batches(missing: Sequence[tuple[Pin, Remote]]) -> Iterator[list[tuple[Pin, 
 
 def _download(batch: Sequence[tuple[Pin, Remote]], folder: Path, platform: Platform) -> None:
     """One call of pip, into a folder aside: what is killed leaves no half of a wheel."""
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as name:
+    with tempfile.TemporaryDirectory(prefix=ASIDE, dir=folder) as name:
         aside = Path(name)
         asked = _asked(aside, batch)
         done = run_pip(
@@ -239,7 +242,8 @@ def build(pin: Pin, platform: Platform, cache: Path, progress: Progress) -> Path
 def _asked(folder: Path, wanted: Sequence[tuple[Pin, Remote]]) -> Path:
     """A requirements file of exactly these files."""
     path = folder / "requirements.txt"
-    lines = [f"{pin.name}=={pin.version} --hash=sha256:{one.sha256}" for pin, one in wanted]
+    # By URL: the index has been asked already, and need not be one that pip is set to.
+    lines = [f"{pin.name} @ {one.url} --hash=sha256:{one.sha256}" for pin, one in wanted]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

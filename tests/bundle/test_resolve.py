@@ -91,6 +91,16 @@ def test_what_cannot_be_had_is_named(index: TinyIndex, tmp_path: Path) -> None:
     assert "pip config list" in caught.value.hint
 
 
+def test_torch_can_come_from_an_index_of_pytorch(index: TinyIndex, tmp_path: Path) -> None:
+    """With a backend torch is asked for there alone, which these tests can't reach."""
+    make_wheel(index.files, "torch")
+    index.publish()
+    work = tmp_path / "work"
+    assert names(resolve(["torch"], X86, None, work)) == ["torch 1.0"]
+    with pytest.raises(BundleError, match=r"torch"):
+        resolve(["torch"], X86, None, work, backend="cpu")
+
+
 def test_pip_s_settings_are_obeyed(
     index: TinyIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import tarfile
@@ -15,6 +14,7 @@ import pytest
 from nerdistill.bundle.platform import Platform
 from nerdistill.bundle.resolve import Pin, Remote
 from nerdistill.bundle.wheel_file import pack
+from nerdistill.digest import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,8 +102,7 @@ def make_sdist(
 def pin_of(*files: Path) -> Pin:
     """What resolving finds for the files of one version."""
     remotes = [
-        Remote(one.name, hashlib.sha256(one.read_bytes()).hexdigest(), one.stat().st_size)
-        for one in files
+        Remote(one.name, one.as_uri(), digest_file(one), one.stat().st_size) for one in files
     ]
     name, version = files[0].name.removesuffix(".tar.gz").split("-")[:2]
     wheels = tuple(one for one in remotes if one.name.endswith(".whl"))
@@ -127,7 +126,7 @@ class TinyIndex:
         for path in sorted(self.files.iterdir()):
             page = self.root / "simple" / path.name.split("-")[0].replace("_", "-")
             page.mkdir(parents=True, exist_ok=True)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = digest_file(path)
             with (page / "index.html").open("a") as stream:
                 stream.write(f'<a href="../../files/{path.name}#sha256={digest}">{path.name}</a>\n')
 
