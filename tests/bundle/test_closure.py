@@ -9,7 +9,7 @@ import pytest
 from nerdistill.bundle.closure import check_closure, needed_glibc
 from nerdistill.bundle.wheel_file import read_wheel
 from nerdistill.errors import BundleError
-from tests.bundle.tiny_index import X86, make_wheel
+from tests.bundle.tiny_index import ARM, X86, make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +55,15 @@ def test_what_fits_is_complete(tmp_path: Path, needed: str, version: str) -> Non
         make_wheel(tmp_path, name, version),
     ]
     check_closure([read_wheel(path) for path in paths], X86, {})
+
+
+def test_markers_are_those_of_the_server(tmp_path: Path) -> None:
+    """What another machine or Python needs is not asked for, and what the server needs is."""
+    requires = ['lower; platform_machine == "aarch64" and python_version >= "3.12"']
+    files = [read_wheel(make_wheel(tmp_path, "upper", requires=requires))]
+    check_closure(files, X86, {})
+    with pytest.raises(BundleError, match=r"upper 1\.0 needs lower"):
+        check_closure(files, ARM, {})
 
 
 def test_extras_that_are_asked_for_are_followed(tmp_path: Path) -> None:
