@@ -99,7 +99,8 @@ def resolve(
             f"the packages can't be resolved for {platform.uv_name} and Python "
             f"{platform.python_version}: {decisive(done)}",
             "See that pip's indexes (`pip config list`) can be reached and have these versions "
-            "for that platform.",
+            "for that platform"
+            + (f", and that those in {constraints.name} fit." if constraints else "."),
         )
     return tuple(_pin(one) for one in tomllib.loads(done.stdout).get("packages", []))
 
