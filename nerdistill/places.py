@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,10 +43,37 @@ RAY_SOCKET = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_sto
 
 
 def caches(environ: Mapping[str, str]) -> dict[str, str]:
-    """Cache folders of this user alone, for the libraries that would share or lose theirs."""
+    """Cache folders of this user alone, for the libraries that would share or lose theirs.
+
+    They lie below the user's cache, else, where the home can't be written, in the temporary folder.
+    Empty where neither can be private.
+    """
     named = environ.get("XDG_CACHE_HOME")
-    root = Path(named) if named else Path(os.path.expanduser("~")) / ".cache"  # noqa: PTH111 - never fails
-    return {name: str(root / "nerdistill" / folder) for name, folder in BELOW_CACHE.items()}
+    usual = Path(named) if named else Path(os.path.expanduser("~")) / ".cache"  # noqa: PTH111 - never fails
+    root = usual / "nerdistill"
+    if not _writable(root):
+        root = Path(environ.get("TMPDIR") or "/tmp") / f"nerdistill-{os.geteuid()}"  # noqa: S108 - made private
+        if not _made_private(root):
+            return {}
+    return {name: str(root / folder) for name, folder in BELOW_CACHE.items()}
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a folder can be written, or made."""
+    above = (folder, *folder.absolute().parents)
+    there = next(place for place in above if os.path.exists(place))  # noqa: PTH110 - never fails
+    return os.access(there, os.W_OK | os.X_OK)
+
+
+def _made_private(folder: Path) -> bool:
+    """Whether a folder is this user's alone. Others can guess its name, and may have been first."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state = folder.lstat()
+    except OSError:
+        return False
+    mine = stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid()
+    return mine and stat.S_IMODE(state.st_mode) & 0o077 == 0
 
 
 def use_scratch(folder: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from nerdistill import offline
+from nerdistill import egress, offline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 offline.enforce()
 
@@ -24,3 +29,12 @@ def measurement_data() -> Path:
     if not MEASUREMENT_DATA.is_dir():
         pytest.skip("the measurement data is not on this machine")
     return MEASUREMENT_DATA
+
+
+@pytest.fixture(autouse=True)
+def hosts() -> Iterator[None]:
+    """Whom one test names, the next one has not named."""
+    yield
+    egress._allowed.clear()
+    egress._addresses.clear()
+    os.environ.pop(egress.ALLOWED, None)

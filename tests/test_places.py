@@ -81,3 +81,28 @@ def test_can_execute(tmp_path: Path) -> None:
     """Here it can, and nothing is left behind."""
     assert places.can_execute(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_caches_below_the_home(tmp_path: Path) -> None:
+    """Compiled code does not lie where another user can put his."""
+    found = places.caches({"XDG_CACHE_HOME": str(tmp_path / "cache")})
+
+    assert found["TRITON_CACHE_DIR"] == str(tmp_path / "cache" / "nerdistill" / "triton")
+
+
+@pytest.mark.parametrize("first", [None, 0o700, 0o755])
+def test_caches_without_a_home(first: int | None, tmp_path: Path) -> None:
+    """They are in a private folder of the temporary one; nowhere, if it is not private."""
+    environ = {"XDG_CACHE_HOME": "/dev/null/home", "TMPDIR": str(tmp_path)}
+    folder = tmp_path / f"nerdistill-{os.geteuid()}"
+    if first:
+        folder.mkdir()
+        folder.chmod(first)
+
+    found = places.caches(environ)
+
+    if first == 0o755:
+        assert found == {}
+    else:
+        assert found["TRITON_CACHE_DIR"] == str(folder / "triton")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
