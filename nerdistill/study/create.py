@@ -1,0 +1,150 @@
+"""Make a bundle of a study: gather, resolve, write, rehearse, sign."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerdistill import assets
+from nerdistill.bundle.bare.verify import read_key, read_manifest
+from nerdistill.bundle.build import Content, check_folder, draft, publish
+from nerdistill.bundle.cuda import check_built, check_cuda
+from nerdistill.bundle.own_wheel import own_wheel, requirements_of
+from nerdistill.bundle.platform import platform_of
+from nerdistill.bundle.rehearse import NOT_REHEARSED, Base, Rehearsal, reason_not_to, rehearse
+from nerdistill.bundle.resolve import resolve
+from nerdistill.bundle.sbom import sbom
+from nerdistill.bundle.target import read_target
+from nerdistill.bundle.wheels import collect_wheels
+from nerdistill.bundle.write import measure
+from nerdistill.study.collect import collect
+from nerdistill.study.config import load_study
+from nerdistill.study.graph import LOADING
+from nerdistill.study.relocate import DEMO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nerdistill.bundle.bare.manifest import Manifest
+    from nerdistill.bundle.sign import SigningKey
+    from nerdistill.bundle.target import Target
+    from nerdistill.bundle.wheels import Wheels
+    from nerdistill.progress import Progress
+    from nerdistill.study.config import StudyConfig
+
+CONSTRAINTS = "constraints.txt"
+"""What was tested together; a checkout has it, an installed wheel does not."""
+UNASKED = frozenset({"replay", "simulated"})
+"""Annotators that need no model, so that their study can be rehearsed as it stands."""
+SHORT = ("training.steps=2", 'regimens=["original"]', "seeds=[1]")
+"""What makes a study a small one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asks for.
+
+    Attributes:
+        study: its file.
+        settings: `key=value`, laid over it.
+        target: the server's target.json.
+        out: the bundle's folder.
+        most: bytes of a volume.
+        key: signs the bundle.
+        base: a bundle that is installed there already; None: everything is carried.
+        cache: what is fetched is kept there.
+        version: grows from bundle to bundle; None: the time.
+    """
+
+    study: Path
+    settings: tuple[str, ...]
+    target: Path
+    out: Path
+    most: int
+    key: SigningKey
+    base: Path | None
+    cache: Path
+    version: int | None
+
+
+def create(wishes: Wishes, progress: Progress) -> Manifest:
+    """Make a bundle; a second run goes on where an interrupted one stopped.
+
+    Raises:
+        ConfigError: the study, target.json or a setting is wrong.
+        AssetError: something that the study names is nowhere, or not to be trusted.
+        BundleError: the packages can't be had for the server, or the rehearsal failed.
+        Refused: the base is no bundle of this key.
+        OSError: the disk is full; what is finished stays.
+    """
+    check_folder(wishes.out)
+    target = read_target(wishes.target)
+    key = read_key(str(wishes.key.file))
+    base = read_manifest(str(wishes.base), key) if wishes.base else None
+    config = load_study(wishes.study, wishes.settings)
+    collected = collect(wishes.study, wishes.settings, wishes.cache, progress)
+    wheels, told = _packages(config, target, wishes.cache, progress)
+    carried = (*collected.assets, *wheels.assets)
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    version = wishes.version or int(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
+    size = sum(file.origin.stat().st_size for one in carried for file in one.files)
+    with progress.task("hash what is carried", total=size, unit="bytes") as task:
+        sized = measure(carried, task.advance)
+    digests = {path: one.sha256 for path, one in sized.items()}
+    content = Content(
+        name=collected.name,
+        version=version,
+        created=created,
+        study=collected.study.path,
+        target=told,
+        assets=carried,
+        unpacked=wheels.unpacked,
+        sbom=sbom(carried, digests, name=collected.name, version=str(version), created=created),
+    )
+    made = draft(
+        wishes.out, content, most=wishes.most, base=base, cache=wishes.cache, progress=progress
+    )
+    reason = reason_not_to(told)
+    if reason is not None:
+        progress.say(f"{NOT_REHEARSED}: {reason}")
+        return publish(made, {"status": NOT_REHEARSED, "reason": reason}, wishes.key)
+    wanted = _rehearsal(config, collected.study.path, wishes)
+    return publish(made, rehearse(made, wanted, progress), wishes.key)
+
+
+def _packages(
+    config: StudyConfig, target: Target, cache: Path, progress: Progress
+) -> tuple[Wheels, dict[str, object]]:
+    """The wheels for the server, and the manifest's `target`."""
+    serves = config.teacher.annotator in LOADING and config.teacher.base_url is None
+    extras = ("vllm",) if serves else ()
+    platform = platform_of(target, None, headers=serves)
+    own = own_wheel(cache)
+    tested = assets.home() / CONSTRAINTS
+    # vLLM asks for other versions of some packages than those that were tested without it.
+    constraints = tested if tested.is_file() and not serves else None
+    wanted = requirements_of(own, platform, extras)
+    progress.say(f"resolve {len(wanted)} requirements for {platform.told}")
+    pins = resolve(wanted, platform, constraints, cache / "resolve")
+    check_cuda(pins, target, progress)
+    wheels = collect_wheels(pins, own, platform, cache, progress, extras=extras)
+    cuda = check_built(wheels.files, target)
+    return wheels, {
+        "machine": platform.machine,
+        "python": platform.python_version,
+        "glibc": ".".join(map(str, wheels.glibc)),
+        "cuda": cuda and cuda.told(),
+        "compiler": serves,
+    }
+
+
+def _rehearsal(config: StudyConfig, path: str, wishes: Wishes) -> Rehearsal:
+    """The study itself, cut short, where its annotator needs no model; else the demo."""
+    own = config.teacher.annotator in UNASKED
+    return Rehearsal(
+        wishes.cache / "rehearsal",
+        path if own else DEMO,
+        tuple(word for setting in SHORT for word in ("--set", setting)),
+        Base(wishes.base, wishes.key.file) if wishes.base else None,
+    )
