@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nerdistill import isolation
+from nerdistill import egress, isolation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,12 @@ def tracing() -> None:
     """Leave out what this machine forbids."""
     if not isolation.can_strace():
         pytest.skip("this machine has no strace")
+
+
+@pytest.fixture(autouse=True)
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that know no guard: the kernel is tested here."""
+    monkeypatch.delenv(egress.SWITCH, raising=False)
 
 
 @pytest.mark.usefixtures("namespaces")
