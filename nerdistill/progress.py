@@ -31,6 +31,9 @@ SECONDS_BETWEEN_LINES = 5.0
 RATES = frozenset({"sentences"})
 """Facts that are rates a second: the board shows one in place of the task's own rate."""
 
+BYTES = "bytes"
+PREFIXES = ("", "k", "M", "G", "T", "P")
+
 
 class Task(Protocol):
     """One piece of long work."""
@@ -75,6 +78,12 @@ class _Clock:
             return None
         return max(0, self.total - self.done) / self.rate
 
+    @property
+    def count(self) -> str:
+        """How much of it is done, for people."""
+        total = f"/{_number(self.total, self.unit)}" if self.total else ""
+        return f"{_number(self.done, self.unit)}{total}"
+
 
 class _ClockedTask:
     """Keeps the clock, and has it shown."""
@@ -96,6 +105,16 @@ class _ClockedTask:
 def _fact(name: str, value: Fact) -> str:
     told = f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{told} {name}/s" if name in RATES else f"{name} {told}"
+
+
+def _number(value: float, unit: str) -> str:
+    """A count or a rate; of bytes with three digits and their unit."""
+    if unit != BYTES:
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+    power = 0
+    while value >= 1000 and power < len(PREFIXES) - 1:  # noqa: PLR2004 - SI
+        value, power = value / 1000, power + 1
+    return f"{value:.3g} {PREFIXES[power]}B"
 
 
 def _duration(seconds: float) -> str:
@@ -140,8 +159,8 @@ class PlainLines:
     def line(self, clock: _Clock, *, ended: bool = False) -> None:
         """Print where a task stands."""
         clock.told = time.monotonic()
-        count = f"{clock.done}/{clock.total}" if clock.total else f"{clock.done}"
-        parts = [f"{clock.title}: {count} {clock.unit}", f"{clock.rate:.3g}/s"]
+        unit = "" if clock.unit == BYTES else f" {clock.unit}"
+        parts = [f"{clock.title}: {clock.count}{unit}", f"{_number(clock.rate, clock.unit)}/s"]
         left = clock.seconds_left
         if ended:
             parts.append(f"took {_duration(clock.seconds)}")
@@ -199,7 +218,7 @@ class LiveBoard:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
         from rich.text import Text
 
@@ -217,12 +236,11 @@ class LiveBoard:
         self._board: RichProgress = Board(
             TextColumn("[bold]{task.description}", table_column=title),
             BarColumn(bar_width=10),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             *(
                 TextColumn(
                     f"{{task.fields[{name}]}}", markup=False, table_column=Column(no_wrap=True)
                 )
-                for name in ("rate", "left")
+                for name in ("count", "rate", "left")
             ),
             console=Console(stderr=True),
             transient=True,
@@ -247,7 +265,9 @@ class LiveBoard:
         from rich.markup import escape
 
         clock = _Clock(title, total, unit)
-        row = self._board.add_task(escape(title), total=total, rate=unit, left="", facts="")
+        row = self._board.add_task(
+            escape(title), total=total, count=clock.count, rate=unit, left="", facts=""
+        )
         self._board.start()
         try:
             yield _ClockedTask(clock, partial(self._update, row))
@@ -262,12 +282,17 @@ class LiveBoard:
 
     def _update(self, row: TaskID, clock: _Clock) -> None:
         rates = {name: f"{value:.3g}" for name, value in clock.facts.items() if name in RATES}
-        rate = next(iter(rates.items()), (clock.unit, f"{clock.rate:.3g}"))
+        name = "" if clock.unit == BYTES else f" {clock.unit}"
+        rate = next(
+            (f"{value} {known}" for known, value in rates.items()),
+            f"{_number(clock.rate, clock.unit)}{name}",
+        )
         left = clock.seconds_left
         self._board.update(
             row,
             completed=clock.done,
-            rate=f"{rate[1]} {rate[0]}/s",
+            count=clock.count,
+            rate=f"{rate}/s",
             left="" if left is None else f"{_duration(left)} left",
             facts=" · ".join(_fact(*item) for item in clock.facts.items() if item[0] not in RATES),
         )

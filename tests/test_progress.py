@@ -46,6 +46,25 @@ def test_more_than_was_told_is_no_negative_time(monkeypatch: pytest.MonkeyPatch)
         assert "-" not in stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("done", "total", "shown"),
+    [
+        (0, 999, "0 B/999 B"),
+        (1_000, 2_500_000, "1 kB/2.5 MB"),
+        (488_181_064, None, "488 MB"),
+        (16_060_522_496, 16_060_522_496, "16.1 GB/16.1 GB"),
+    ],
+)
+def test_bytes_are_read_at_a_glance(done: int, total: int | None, shown: str) -> None:
+    """Sizes have three digits and a unit, and rates as well."""
+    stream = io.StringIO()
+    with PlainLines(stream).task("write", total=total, unit="bytes") as task:
+        task.advance(done)
+    line = stream.getvalue()
+    assert line.startswith(f"write: {shown} · ")
+    assert "B/s · took" in line
+
+
 def test_json_lines_are_json() -> None:
     """A program reads start, end and messages as objects."""
     stream = io.StringIO()
