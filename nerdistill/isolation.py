@@ -33,7 +33,12 @@ INET = re.compile(
 
 def namespace(command: Sequence[str]) -> list[str]:
     """The command, in an empty network namespace whose loopback is up."""
-    return ["unshare", "-rn", sys.executable, "-I", "-c", LOOPBACK_UP, *command]
+    return ["unshare", "-rn", *with_loopback(command)]
+
+
+def with_loopback(command: Sequence[str]) -> list[str]:
+    """The command, in the network namespace of this process, whose loopback is first brought up."""
+    return [sys.executable, "-I", "-c", LOOPBACK_UP, *command]
 
 
 def can_unshare() -> bool:

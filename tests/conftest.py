@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from nerdistill import egress, offline
+from nerdistill import egress, isolation, offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,18 @@ offline.enforce()
 # The same examples on every machine, however slow: a test that fails, fails for everybody.
 settings.register_profile("nerdistill", deadline=None, derandomize=True, database=None)
 settings.load_profile("nerdistill")
+
+
+def raise_loopback() -> None:
+    """Let this machine be reached in `unshare -rn scripts/test`: loopback begins down there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("127.0.0.1", 9))
+        except OSError:
+            subprocess.run(isolation.with_loopback(["true"]), check=True)
+
+
+raise_loopback()
 
 MEASUREMENT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
