@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 BOOTSTRAP = "bootstrap.py"
 SBOM = "sbom.cdx.json"
+PAGE = "INSTALL_AIRGAP.md"
+"""Read on the isolated side before anything is installed."""
 REHEARSAL = "rehearsal"
 
 
@@ -63,10 +65,15 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A bundle whose volumes are written and whose manifest is not."""
+    """A bundle whose volumes are written and whose manifest is not.
+
+    Attributes:
+        attached: names of the files beside the volumes.
+    """
 
     folder: Path
     told: dict[str, object]
+    attached: tuple[str, ...]
 
     def data(self, rehearsal: dict[str, object]) -> bytes:
         """The manifest's bytes, with what the rehearsal found."""
@@ -86,9 +93,11 @@ def check_folder(folder: Path) -> None:
         "vol-",
         BOOTSTRAP,
         SBOM,
+        PAGE,
         SIGNATURE,
         f".{BOOTSTRAP}",
         f".{SBOM}",
+        f".{PAGE}",
         f".{MANIFEST}",
     )
     for path in sorted(folder.iterdir()):
@@ -141,6 +150,12 @@ def draft(
     attached = [
         _attach(folder, BOOTSTRAP, bootstrap().encode()),
         _attach(folder, SBOM, content.sbom.encode()),
+        *(
+            _attach(folder, PAGE, file.origin.read_bytes())
+            for asset in content.assets
+            for file in asset.files
+            if file.path == PAGE
+        ),
     ]
     pieces = _pieces(planned, volumes)
     told: dict[str, object] = {
@@ -158,7 +173,7 @@ def draft(
         "attached": attached,
         "unpacked": content.unpacked,
     }
-    made = Draft(folder, told)
+    made = Draft(folder, told, tuple(str(one["name"]) for one in attached))
     # What the isolated side would refuse is refused here.
     parse(made.data({"status": REHEARSAL}))
     return made

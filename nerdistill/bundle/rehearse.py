@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nerdistill import isolation
 from nerdistill.bundle.bare.manifest import MANIFEST, SIGNATURE
-from nerdistill.bundle.build import BOOTSTRAP, SBOM
+from nerdistill.bundle.build import BOOTSTRAP
 from nerdistill.bundle.sign import throwaway_key
 from nerdistill.errors import BundleError
 
@@ -109,7 +109,7 @@ def _steps(made: Draft, wanted: Rehearsal, place: Path) -> list[tuple[str, list[
     data = made.data({"status": REHEARSING})
     (bundle / MANIFEST).write_bytes(data)
     (bundle / SIGNATURE).write_bytes(key.sign(data))
-    for name in (BOOTSTRAP, SBOM):
+    for name in made.attached:
         shutil.copyfile(made.folder / name, bundle / name)
     boot = [sys.executable, "-I", str(bundle / BOOTSTRAP), "install"]
     program = str(root / "current" / ".venv" / "bin" / "nerdistill")

@@ -24,7 +24,15 @@ FOLDERS: dict[str, tuple[Role, str]] = {
     "offline_assets/simulated": ("simulated", OWN),
 }
 """What lies in each, and its licence."""
-PAGES = ("offline_assets/README.md", "models/README.md")
+PAGES = (
+    "README.md",
+    "INSTALL_AIRGAP.md",
+    "LICENSE",
+    "models/README.md",
+    "offline_assets/README.md",
+    "scripts/slurm/study.sbatch",
+)
+"""Nobody there can look them up elsewhere."""
 
 
 def shipped() -> list[Asset]:
