@@ -144,7 +144,7 @@ def create(
     click.echo(f"written: {out}")
     click.echo("Carry these apart from the bundle, and compare them there:")
     click.echo(f"  public key           {signing.file}")
-    click.echo(f"  its fingerprint      {hashlib.sha256(signing.public).hexdigest()}")
+    click.echo(f"  its sha256           {hashlib.sha256(signing.file.read_bytes()).hexdigest()}")
     click.echo(f"  bootstrap.py sha256  {bootstrap_digest()}")
     click.echo("On the server:")
     folder = shlex.quote(out.name)
