@@ -19,6 +19,7 @@ HEAVY = ["torch", "transformers", "datasets", "matplotlib", "sklearn", "scipy", 
         ["train", "--help"],
         ["evaluate", "--help"],
         ["predict", "--help"],
+        ["assets", "list", "--help"],
         ["corpus", "audit", "--help"],
     ],
 )

@@ -132,7 +132,7 @@ def check_built(files: Sequence[WheelFile], target: Target) -> Cuda | None:
     major = _major(found[1])
     _check_driver(found[1], target)
     for gpu in target.gpus:
-        if built and gpu.compute_capability and not _runs(built, gpu.compute_capability):
+        if built and gpu.compute_capability and not runs(built, gpu.compute_capability):
             told = " ".join(f"{kind}_{a}{b}{end}" for kind, a, b, end in built)
             raise _unfit(gpu.name, gpu.compute_capability, found[1], told)
     least = min(((a, b) for _, a, b, _ in built), default=LEAST[major])
@@ -196,13 +196,19 @@ def _unfit(gpu: str, has: Capability, cuda: str, runs: str) -> BundleError:
 
 
 def _built_for(library: bytes) -> list[tuple[str, int, int, str]]:
-    """Kind, major, minor and suffix of each architecture, such as ("sm", 9, 0, "a")."""
+    """The architectures in torch's own library."""
     found = _LIST.search(library)
-    named = _ONE.findall(found[0].decode()) if found else []
+    return architectures(found[0].decode()) if found else []
+
+
+def architectures(told: str) -> list[tuple[str, int, int, str]]:
+    """Kind, major, minor and suffix of each architecture in a list such as `sm_80 sm_90a`."""
+    named = _ONE.findall(told)
     return [(kind, int(major), int(minor), end) for kind, major, minor, end in named]
 
 
-def _runs(built: Sequence[tuple[str, int, int, str]], gpu: Capability) -> bool:
+def runs(built: Sequence[tuple[str, int, int, str]], gpu: Capability) -> bool:
+    """Whether a GPU runs what was compiled for these architectures."""
     for kind, major, minor, end in built:
         if (major, minor) == gpu:
             return True

@@ -21,7 +21,7 @@ from nerdistill.bundle.write import measure
 from nerdistill.study.collect import collect
 from nerdistill.study.config import load_study
 from nerdistill.study.graph import LOADING
-from nerdistill.study.relocate import DEMO
+from nerdistill.study.relocate import DEMO, SHORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,6 @@ CONSTRAINTS = "constraints.txt"
 """What was tested together; a checkout has it, an installed wheel does not."""
 UNASKED = frozenset({"replay", "simulated"})
 """Annotators that need no model, so that their study can be rehearsed as it stands."""
-SHORT = ("training.steps=2", 'regimens=["original"]', "seeds=[1]")
-"""What makes a study a small one."""
 
 
 @dataclass(frozen=True, slots=True)
