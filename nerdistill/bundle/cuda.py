@@ -168,11 +168,12 @@ def _check_kernels(versions: dict[str, str], progress: Progress) -> None:
                 f"vLLM {versions['vllm']} needs",
                 f"Pin {name}=={wanted} in the constraints, or leave it out of them.",
             )
-    if not there:
+    missing = [name for name in KERNELS if name not in there]
+    if missing:
         progress.say(
-            f"pip's indexes have no compiled kernels for FlashInfer {wanted}: vLLM does without "
-            "it, or compiles it where nvcc is in the PATH. Its makers keep them on an index of "
-            f"their own ({', '.join(KERNELS)}), which pip's extra-index-url may name."
+            f"pip's indexes have no {' and '.join(missing)} for FlashInfer {wanted}: vLLM does "
+            "without it, or compiles its kernels where nvcc is found. Its makers keep them on an "
+            "index of their own, which pip's extra-index-url may name."
         )
 
 

@@ -30,15 +30,10 @@ def with_kernels(
     cuda = locked_cuda(versions)
     if BASE not in versions or cuda is None:
         return pins
-    version = versions[BASE]
-    # One holds code for GPUs alone, the other libraries for one CUDA.
-    for name, local in zip(KERNELS, ("", f"+cu{cuda.replace('.', '')}"), strict=True):
-        if name in versions:
-            continue
-        asked = [*wanted, f"{name}=={version}{local}"]
-        try:
-            pins, wanted = resolve(asked), asked
-        except BundleError:
-            # Most indexes have none, and `check_cuda` tells what is missing.
-            continue
-    return pins
+    # Both or neither: beside the first alone vLLM takes FlashInfer, which then compiles with nvcc.
+    cubin, compiled = (f"{name}=={versions[BASE]}" for name in KERNELS)
+    try:
+        return resolve([*wanted, cubin, f"{compiled}+cu{cuda.replace('.', '')}"])
+    except BundleError:
+        # Most indexes have none, and `check_cuda` tells what is missing.
+        return pins

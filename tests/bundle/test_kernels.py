@@ -76,21 +76,21 @@ def test_kernels_of_the_very_version_are_carried(index: TinyIndex, tmp_path: Pat
     assert found["flashinfer-jit-cache"] == "0.7.0.post1+cu130"
 
 
-def test_other_versions_of_the_kernels_stay_where_they_are(
-    index: TinyIndex, tmp_path: Path
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("flashinfer_cubin 0.6.13", "flashinfer_jit_cache 0.7.0.post1+cu130"),
+        ("flashinfer_cubin 0.7.0.post1", "flashinfer_jit_cache 0.7.0.post1+cu129"),
+        ("flashinfer_cubin 0.7.0.post1",),
+        ("flashinfer_jit_cache 0.7.0.post1+cu130",),
+    ],
+)
+def test_kernels_that_do_not_fit_or_are_half_there_are_left_out(
+    index: TinyIndex, tmp_path: Path, others: tuple[str, ...]
 ) -> None:
-    """They would end vLLM when it starts."""
-    others = ("flashinfer_cubin 0.6.13", "flashinfer_jit_cache 0.7.0.post1+cu129")
-    assert (
-        not {"flashinfer-cubin", "flashinfer-jit-cache"} & locked(index, tmp_path, *others).keys()
-    )
-
-
-def test_one_kind_of_kernels_is_better_than_none(index: TinyIndex, tmp_path: Path) -> None:
-    """The one that there is comes, whichever it is."""
-    found = locked(index, tmp_path, "flashinfer_jit_cache 0.7.0.post1+cu130")
-    assert found["flashinfer-jit-cache"] == "0.7.0.post1+cu130"
-    assert "flashinfer-cubin" not in found
+    """Another version ends vLLM when it starts, and one kind alone makes it compile the other."""
+    found = locked(index, tmp_path, *others)
+    assert not {"flashinfer-cubin", "flashinfer-jit-cache"} & found.keys()
 
 
 def test_without_vllm_nothing_is_asked_for(index: TinyIndex, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_what_the_lock_needs_is_held_against_the_server(index: TinyIndex, tmp_pa
     pins = [Pin(name, version, (), None) for name, version in found.items()]
     noted = Noted()
     assert check_cuda(pins, server("580.95.05"), noted) == "13.0"
-    assert "no compiled kernels for FlashInfer 0.7.0.post1" in noted.said[0]
+    assert "no flashinfer-cubin and flashinfer-jit-cache for FlashInfer 0.7.0" in noted.said[0]
     with pytest.raises(BundleError, match=r"needs NVIDIA driver 580.*has 470\.256\.02") as caught:
         check_cuda(pins, server("470.256.02"), Noted())
     assert "vLLM 0.32.0 is for CUDA 13" in caught.value.hint
