@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nerdistill import assets
 from nerdistill.bundle.bare.verify import read_key, read_manifest
 from nerdistill.bundle.brought import bring_python
-from nerdistill.bundle.build import Content, check_folder, draft, publish
+from nerdistill.bundle.build import Content, check_folder, draft, hashed, publish
 from nerdistill.bundle.cuda import check_built, check_cuda
 from nerdistill.bundle.kernels import with_kernels
 from nerdistill.bundle.own_wheel import own_wheel, requirements_of
@@ -19,7 +19,6 @@ from nerdistill.bundle.resolve import resolve
 from nerdistill.bundle.sbom import sbom
 from nerdistill.bundle.target import read_target
 from nerdistill.bundle.wheels import collect_wheels
-from nerdistill.bundle.write import measure
 from nerdistill.study.collect import collect
 from nerdistill.study.config import load_study
 from nerdistill.study.graph import LOADING
@@ -99,9 +98,7 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
     carried = (*collected.assets, *wheels.assets, *([brought.asset] if brought else []))
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     version = wishes.version or int(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
-    size = sum(file.origin.stat().st_size for one in carried for file in one.files)
-    with progress.task("hash what is carried", total=size, unit="bytes") as task:
-        sized = measure(carried, task.advance)
+    sized = hashed(carried, progress)
     digests = {path: one.sha256 for path, one in sized.items()}
     content = Content(
         name=collected.name,
@@ -114,7 +111,13 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
         sbom=sbom(carried, digests, name=collected.name, version=str(version), created=created),
     )
     made = draft(
-        wishes.out, content, most=wishes.most, base=base, cache=wishes.cache, progress=progress
+        wishes.out,
+        content,
+        most=wishes.most,
+        base=base,
+        cache=wishes.cache,
+        progress=progress,
+        sized=sized,
     )
     reason = reason_not_to(made)
     if reason is not None:
