@@ -83,6 +83,14 @@ class _Size(click.ParamType[int]):
     type=PATH,
     help="Where downloads are kept for the next time. Default: ~/.cache/nerdistill/bundle",
 )
+@click.option(
+    "--python-archive",
+    "python",
+    type=PATH,
+    help="A relocatable CPython with headers to carry, for a server whose own Python is not of "
+    "use: the install_only archive of a release of python-build-standalone, for the server's "
+    "processor (…-x86_64-unknown-linux-gnu-install_only.tar.gz). Default: the server's own.",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change the study.")
 @click.option(
     "--bundle-version",
@@ -99,6 +107,7 @@ def create(
     base: Path | None,
     key: Path | None,
     cache: Path | None,
+    python: Path | None,
     settings: tuple[str, ...],
     version: int | None,
     progress: Mode,
@@ -136,6 +145,7 @@ def create(
         base,
         cache or home / "nerdistill" / "bundle",
         version,
+        python,
     )
     with _refusals(), open_progress(progress) as shown:
         made = make(wishes, shown)
