@@ -32,11 +32,15 @@ def unknown_in(words: list[str]) -> list[str]:
     group: click.Command = command
     context = click.Context(group)
     strange = []
-    for word in words:
-        known = {name for one in group.params for name in (*one.opts, *one.secondary_opts)}
+    rest = iter(words)
+    for word in rest:
+        known = {name: one for one in group.params for name in (*one.opts, *one.secondary_opts)}
         if word.startswith("--"):
-            if word.partition("=")[0] not in {*known, "--help"}:
+            option = known.get(word.partition("=")[0])
+            if option is None and word != "--help":
                 strange.append(word)
+            elif isinstance(option, click.Option) and not option.is_flag and "=" not in word:
+                next(rest, None)
         elif isinstance(group, click.Group) and (found := group.get_command(context, word)):
             group = found
         elif isinstance(group, click.Group) and re.fullmatch("[a-z]+", word):

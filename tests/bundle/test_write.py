@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = {
-    "models/a.bin": bytes(range(256)) * 3000,
-    "models/b.bin": bytes(range(255, -1, -1)) * 2000,
+    "data/a.bin": bytes(range(256)) * 3000,
+    "data/b.bin": bytes(range(255, -1, -1)) * 2000,
     "scripts/run": b"#!/bin/sh\n",
     "texte/Ä-längere-Namen-als-ein-Kopf-fasst-" + "x" * 90 + ".txt": b"",
     "models/c.bin": b"0123456789" * 300_000,
