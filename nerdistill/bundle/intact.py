@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nerdistill.bundle.bare.hashing import cores, serial, sha256_file
+from nerdistill.bundle.bare.hashing import Crew, cores, sha256_file
 from nerdistill.bundle.bare.weights import ROLES
 from nerdistill.bundle.inventory import reinstall
 from nerdistill.bundle.model_check import WEIGHTS, check_model, wanted
@@ -77,20 +76,16 @@ def hash_files(
 ) -> dict[str, str | OSError]:
     """The sha256 of each file by its path, the largest first, or why it can't be read."""
     order = sorted(files, key=lambda file: file.size, reverse=True)
-    told = serial(tick)
+    crew = Crew(tick)
 
     def one(file: Held) -> str | OSError:
         try:
-            return sha256_file(str(home / file.path), told)
+            return sha256_file(str(home / file.path), crew.tick)
         except OSError as error:
             return error
 
-    with ThreadPoolExecutor(jobs or cores()) as pool:
-        try:
-            return dict(zip((file.path for file in order), pool.map(one, order), strict=True))
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    told = crew.run(one, order, jobs or cores())
+    return dict(zip((file.path for file in order), told, strict=True))
 
 
 def _shape(inventory: Inventory, item: Item) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nerdistill.bundle.asset import SHIPPED
-from nerdistill.bundle.bare.install import INSTALLED, read_installed
+from nerdistill.bundle.bare.installed import INSTALLED, read_installed
 from nerdistill.bundle.bare.manifest import MANIFEST
 from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.bare.verify import read_manifest

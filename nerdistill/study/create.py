@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from nerdistill import assets
 from nerdistill.bundle.bare.verify import read_key, read_manifest
-from nerdistill.bundle.build import Content, check_folder, draft, publish
+from nerdistill.bundle.brought import bring_python
+from nerdistill.bundle.build import Content, check_folder, draft, hashed, publish
 from nerdistill.bundle.cuda import check_built, check_cuda
+from nerdistill.bundle.kernels import with_kernels
 from nerdistill.bundle.own_wheel import own_wheel, requirements_of
 from nerdistill.bundle.platform import platform_of
 from nerdistill.bundle.rehearse import NOT_REHEARSED, Base, Rehearsal, reason_not_to, rehearse
@@ -17,7 +19,6 @@ from nerdistill.bundle.resolve import resolve
 from nerdistill.bundle.sbom import sbom
 from nerdistill.bundle.target import read_target
 from nerdistill.bundle.wheels import collect_wheels
-from nerdistill.bundle.write import measure
 from nerdistill.study.collect import collect
 from nerdistill.study.config import load_study
 from nerdistill.study.graph import LOADING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nerdistill.bundle.bare.manifest import Manifest
+    from nerdistill.bundle.brought import BroughtPython
     from nerdistill.bundle.sign import SigningKey
     from nerdistill.bundle.target import Target
     from nerdistill.bundle.wheels import Wheels
@@ -53,6 +55,7 @@ class Wishes:
         base: a bundle that is installed there already; None: everything is carried.
         cache: what is fetched is kept there.
         version: grows from bundle to bundle; None: the time.
+        python: the archive of a relocatable CPython to carry; None: one of the server's is used.
     """
 
     study: Path
@@ -64,6 +67,7 @@ class Wishes:
     base: Path | None
     cache: Path
     version: int | None
+    python: Path | None
 
 
 def create(wishes: Wishes, progress: Progress) -> Manifest:
@@ -82,13 +86,17 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
     base = read_manifest(str(wishes.base), key) if wishes.base else None
     config = load_study(wishes.study, wishes.settings)
     collected = collect(wishes.study, wishes.settings, wishes.cache, progress)
-    wheels, told = _packages(config, target, wishes.cache, progress)
-    carried = (*collected.assets, *wheels.assets)
+    serves = config.teacher.annotator in LOADING and config.teacher.base_url is None
+    brought = (
+        bring_python(wishes.python, target, wishes.cache, progress, headers=serves)
+        if wishes.python
+        else None
+    )
+    wheels, told = _packages(target, brought, wishes.cache, progress, serves=serves)
+    carried = (*collected.assets, *wheels.assets, *([brought.asset] if brought else []))
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     version = wishes.version or int(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
-    size = sum(file.origin.stat().st_size for one in carried for file in one.files)
-    with progress.task("hash what is carried", total=size, unit="bytes") as task:
-        sized = measure(carried, task.advance)
+    sized = hashed(carried, progress)
     digests = {path: one.sha256 for path, one in sized.items()}
     content = Content(
         name=collected.name,
@@ -101,9 +109,15 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
         sbom=sbom(carried, digests, name=collected.name, version=str(version), created=created),
     )
     made = draft(
-        wishes.out, content, most=wishes.most, base=base, cache=wishes.cache, progress=progress
+        wishes.out,
+        content,
+        most=wishes.most,
+        base=base,
+        cache=wishes.cache,
+        progress=progress,
+        sized=sized,
     )
-    reason = reason_not_to(told)
+    reason = reason_not_to(made)
     if reason is not None:
         progress.say(f"{NOT_REHEARSED}: {reason}")
         return publish(made, {"status": NOT_REHEARSED, "reason": reason}, wishes.key)
@@ -112,26 +126,33 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
 
 
 def _packages(
-    config: StudyConfig, target: Target, cache: Path, progress: Progress
+    target: Target,
+    brought: BroughtPython | None,
+    cache: Path,
+    progress: Progress,
+    *,
+    serves: bool,
 ) -> tuple[Wheels, dict[str, object]]:
-    """The wheels for the server, and the manifest's `target`."""
-    serves = config.teacher.annotator in LOADING and config.teacher.base_url is None
+    """The wheels for the server, and the manifest's `target`; with vLLM where it serves."""
     extras = ("vllm",) if serves else ()
-    platform = platform_of(target, None, headers=serves)
+    platform = platform_of(target, brought.version if brought else None, headers=serves)
     own = own_wheel(cache)
     tested = assets.home() / CONSTRAINTS
     # vLLM asks for other versions of some packages than those that were tested without it.
     constraints = tested if tested.is_file() and not serves else None
     wanted = requirements_of(own, platform, extras)
     progress.say(f"resolve {len(wanted)} requirements for {platform.told}")
-    pins = resolve(wanted, platform, constraints, cache / "resolve")
+    pins = with_kernels(
+        wanted, lambda asked: resolve(asked, platform, constraints, cache / "resolve")
+    )
     check_cuda(pins, target, progress)
     wheels = collect_wheels(pins, own, platform, cache, progress, extras=extras)
     cuda = check_built(wheels.files, target)
+    glibc = max(wheels.glibc, brought.glibc) if brought else wheels.glibc
     return wheels, {
         "machine": platform.machine,
         "python": platform.python_version,
-        "glibc": ".".join(map(str, wheels.glibc)),
+        "glibc": ".".join(map(str, glibc)),
         "cuda": cuda and cuda.told(),
         "compiler": serves,
     }

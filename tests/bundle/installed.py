@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from nerdistill.bundle.asset import Asset, AssetFile
-from nerdistill.bundle.bare.install import _mark
+from nerdistill.bundle.bare.installed import mark
 from nerdistill.bundle.bare.manifest import MANIFEST, SIGNATURE, version_folder
 from nerdistill.bundle.bare.share import Sharing
 from nerdistill.bundle.bare.unpack import unpack
@@ -41,10 +41,10 @@ def installed(place: Path, files: Mapping[str, bytes] = DATA) -> tuple[Path, Mad
     verified = verify(str(made.folder), made.key.public)
     home = place / "root" / version_folder(verified.manifest.digest)
     home.mkdir(parents=True)
-    unpack(verified, str(home), None)
+    unpack(verified, str(home), None, Sharing.of(None))
     for name in (MANIFEST, SIGNATURE):
         shutil.copyfile(made.folder / name, home / name)
-    _mark(verified.manifest, str(home), Sharing.of(None))
+    mark(verified.manifest, str(home), Sharing.of(None))
     return home, made
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nerdistill.bundle.bare.install import INSTALLED
+from nerdistill.bundle.bare.installed import INSTALLED
 from nerdistill.bundle.bare.manifest import MANIFEST
+from nerdistill.bundle.bare.share import Sharing
 from nerdistill.bundle.bare.unpack import unpack
 from nerdistill.bundle.bare.verify import verify
 from nerdistill.bundle.intact import content_faults, shape_faults
@@ -119,7 +120,7 @@ def test_the_remedy_mends(tmp_path: Path) -> None:
     home, made = installed(tmp_path)
     flip(home / "models" / "small" / "model.safetensors")
     assert len(content_faults(take_inventory(home))[0]) == 1
-    unpack(verify(str(made.folder), made.key.public), str(home), None)
+    unpack(verify(str(made.folder), made.key.public), str(home), None, Sharing.of(None))
     assert content_faults(take_inventory(home))[0] == []
 
 

@@ -1,8 +1,10 @@
 """The virtual environment of an installed version, made at its final place."""
 
+import errno
 import os
+import signal
 import subprocess
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List
 
 from nerdistill.bundle.bare.manifest import Manifest, files_of
 from nerdistill.bundle.bare.refusal import Refused
@@ -20,6 +22,10 @@ GUARD_LINE = (
 
 SHOWN = 12
 """Lines of a failed program's output."""
+FULL = {"No space left on device": errno.ENOSPC, "Disk quota exceeded": errno.EDQUOT}
+"""What a program prints when the disk is full."""
+DIE_WITH_PARENT = 1
+"""Of prctl(2): PR_SET_PDEATHSIG."""
 
 
 def interpreter(manifest: Manifest, folder: str) -> str:
@@ -53,6 +59,7 @@ def make_environment(manifest: Manifest, folder: str, python: str) -> str:
 
     Raises:
         Refused: a step failed; the message ends with what it printed.
+        OSError: the disk is full.
     """
     venv = os.path.join(folder, VENV)
     temporary = os.path.join(folder, TEMPORARY)
@@ -86,10 +93,11 @@ def make_environment(manifest: Manifest, folder: str, python: str) -> str:
         ],
         environment,
     )
-    packages = _output(
+    packages = _run(
+        "asking for the packages' folder",
         [inside, "-I", "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
         environment,
-    )
+    ).strip()
     with open(os.path.join(packages, GUARD), "w", encoding="ascii") as stream:
         stream.write(GUARD_LINE)
     _run(
@@ -116,38 +124,42 @@ def _environment(temporary: str) -> Dict[str, str]:
     return told
 
 
-def _run(step: str, command: List[str], environment: Dict[str, str]) -> None:
-    done = _started(command, environment, subprocess.STDOUT)
-    output = done.stdout.decode("utf-8", "replace")
-    if done.returncode != 0:
-        full = "No space left on device" in output or "Errno 28" in output
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        raise Refused(
-            "{} failed: {}".format(step, " / ".join(lines[-SHOWN:]) or "without a word"),
-            "Free space on the disk, then run the same command again."
-            if full
-            else "Run the same command again; if it fails again, make the bundle again.",
-        )
-
-
-def _output(command: List[str], environment: Dict[str, str]) -> str:
-    return _started(command, environment, None).stdout.decode().strip()
-
-
-def _started(
-    command: List[str], environment: Dict[str, str], errors: Optional[int]
-) -> "subprocess.CompletedProcess[bytes]":
+def _run(step: str, command: List[str], environment: Dict[str, str]) -> str:
+    """Run a program and return what it prints."""
     try:
-        return subprocess.run(  # noqa: S603 - no shell
+        done = subprocess.run(  # noqa: S603 - no shell
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=subprocess.STDOUT,
             check=False,
+            preexec_fn=_die_with_installer(),
         )
     except OSError as error:
         raise Refused(
             "{} cannot be started: {}".format(command[0], error.strerror),
             "See that the disk allows programs to run (no noexec mount).",
         ) from error
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode != 0:
+        for text, number in FULL.items():
+            if text in output:
+                raise OSError(number, text, environment["TMPDIR"])
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        raise Refused(
+            "{} failed: {}".format(step, " / ".join(lines[-SHOWN:]) or "without a word"),
+            "Run the same command again; if it fails again, make the bundle again.",
+        )
+    return output
+
+
+def _die_with_installer() -> Callable[[], None]:
+    """What a program does before it starts: an orphan would write on beside the next run."""
+    try:
+        import ctypes
+
+        prctl = ctypes.CDLL(None).prctl
+    except (ImportError, OSError, AttributeError):
+        return lambda: None
+    return lambda: prctl(DIE_WITH_PARENT, signal.SIGKILL)

@@ -3,8 +3,8 @@
 import hashlib
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Dict, Optional, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, TypeVar
 
 BLOCK = 1 << 22
 
@@ -13,6 +13,9 @@ Read = Callable[[memoryview], Optional[int]]
 
 Tick = Callable[[int], None]
 """Told the number of bytes just read."""
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 def cores() -> int:
@@ -44,17 +47,47 @@ def sha256_of(read: Read, size: Optional[int], tick: Optional[Tick] = None) -> s
     return hashed.hexdigest()
 
 
-def serial(tick: Optional[Tick]) -> Optional[Tick]:
-    """Let several threads tick, one at a time."""
-    if tick is None:
-        return None
-    told, lock = tick, threading.Lock()
+class Stopped(Exception):  # noqa: N818 - it reads as what happens
+    """Another thread failed, or the user interrupted: there is no use in going on."""
 
-    def one_by_one(count: int) -> None:
-        with lock:
-            told(count)
 
-    return one_by_one
+class Crew:
+    """What several threads share: whom they tell of bytes, one at a time, and when to stop.
+
+    Args:
+        tick: told of bytes as they are read.
+    """
+
+    def __init__(self, tick: Optional[Tick]) -> None:
+        self._tick = tick
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def tick(self, count: int) -> None:
+        """Tell of bytes.
+
+        Raises:
+            Stopped: what is left is not wanted any more.
+        """
+        if self._stop.is_set():
+            raise Stopped
+        if self._tick:
+            with self._lock:
+                self._tick(count)
+
+    def run(self, work: Callable[[Item], Done], items: Iterable[Item], jobs: int) -> List[Done]:
+        """Do the work of every item, in threads; the first error ends all of it."""
+        with ThreadPoolExecutor(jobs) as pool:
+            waiting = [pool.submit(work, item) for item in items]
+            try:
+                for one in as_completed(waiting):
+                    one.result()
+            except BaseException:
+                self._stop.set()
+                for one in waiting:
+                    one.cancel()
+                raise
+        return [one.result() for one in waiting]
 
 
 def sha256_all(
@@ -62,6 +95,6 @@ def sha256_all(
 ) -> Dict[str, str]:
     """The sha256 of each file, the largest first: hashing lets go of the interpreter's lock."""
     order = sorted(paths, key=os.path.getsize, reverse=True)
-    told = serial(tick)
-    with ThreadPoolExecutor(jobs or cores()) as pool:
-        return dict(zip(order, pool.map(lambda path: sha256_file(path, told), order)))
+    crew = Crew(tick)
+    digests = crew.run(lambda path: sha256_file(path, crew.tick), order, jobs or cores())
+    return dict(zip(order, digests))

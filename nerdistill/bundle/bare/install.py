@@ -1,34 +1,40 @@
 """Install a bundle: verify, preflight, unpack, make the environment, mark it, switch to it."""
 
-import contextlib
-import fcntl
-import json
+import errno
 import os
 import shutil
-import sys
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional
 
 from nerdistill.bundle.bare.environment import TEMPORARY, interpreter, make_environment
 from nerdistill.bundle.bare.hashing import Tick
+from nerdistill.bundle.bare.installed import (
+    base_folder,
+    check_current,
+    check_history,
+    mark,
+    read_installed,
+    switch,
+)
+from nerdistill.bundle.bare.lock import alone, existing
 from nerdistill.bundle.bare.manifest import (
     MANIFEST,
     SIGNATURE,
-    Base,
     Manifest,
     files_of,
     version_folder,
 )
-from nerdistill.bundle.bare.preflight import check_machine, check_space, choose_python
+from nerdistill.bundle.bare.preflight import (
+    check_locale,
+    check_machine,
+    check_space,
+    choose_python,
+)
 from nerdistill.bundle.bare.probe import facts
 from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.bare.share import Sharing
-from nerdistill.bundle.bare.unpack import unpack
-from nerdistill.bundle.bare.verify import Verified, verify
-from nerdistill.bundle.bare.weights import ROLES, check_names, check_settings
-
-INSTALLED = "installed.json"
-CURRENT = "current"
-BUSY = ".install.lock"
+from nerdistill.bundle.bare.unpack import clear, unpack
+from nerdistill.bundle.bare.verify import Verified, read_manifest, verify
+from nerdistill.bundle.bare.weights import check_settings, model_files
 
 Say = Callable[[str], None]
 
@@ -64,31 +70,40 @@ def install(wishes: Wishes, say: Say, tick: Optional[Tick] = None) -> str:
         The folder of the installed version.
 
     Raises:
-        Refused: the bundle or this machine does not pass; then nothing is left behind.
-        OSError: the disk is full or not writable; then too.
+        Refused: the bundle or this machine does not pass, or the disk is full; then nothing is
+            left behind.
+        OSError: something cannot be read or written; then too.
     """
     bundle = verify(wishes.bundle, wishes.key, wishes.folders, wishes.jobs, tick)
     manifest = bundle.manifest
     say(
         "verified: {} {}, {} volumes".format(manifest.name, manifest.version, len(manifest.volumes))
     )
-    for asset in manifest.assets:
-        if asset.role in ROLES:
-            check_names(file.path for file in asset.files)
     root = os.path.abspath(wishes.root)
-    found = facts([_existing(root)])
+    check_locale(manifest, root)
+    _check_apart(root, [wishes.bundle] + wishes.folders)
+    found = facts([existing(root)], wishes.python)
     for note in check_machine(manifest, found):
         say("note: " + note)
     python = choose_python(manifest, found, wishes.python)
     sharing = Sharing.of(wishes.group)
-    with sharing.umask(), _alone(root, sharing):
-        check_history(manifest, root, allow_rollback=wishes.allow_rollback)
-        folder = os.path.join(root, version_folder(manifest.digest))
-        if read_installed(folder) is None:
-            _build(bundle, wishes, folder, python, sharing, say, tick)
-        else:
-            say("already installed: " + folder)
-        _switch(root, folder)
+    folder = os.path.join(root, version_folder(manifest.digest))
+    try:
+        with sharing.umask(), alone(root, sharing):
+            check_history(manifest, root, allow_rollback=wishes.allow_rollback)
+            check_current(root)
+            if read_installed(folder) is None:
+                _build(bundle, wishes, folder, python, sharing, say, tick)
+            else:
+                say("already installed: " + folder)
+            switch(root, folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Refused(
+            "the disk of {} is full".format(root),
+            "Free space there, then run the same command again.",
+        ) from error
     return folder
 
 
@@ -101,149 +116,74 @@ def _build(
     say: Say,
     tick: Optional[Tick],
 ) -> None:
+    """Make a version, complete with its mark.
+
+    What fails leaves nothing. What is interrupted, by a key or by a kill, stays for the next run.
+    """
     manifest = bundle.manifest
-    root = os.path.dirname(os.path.dirname(folder))
-    base = _base_folder(manifest.base, root)
+    models = model_files(manifest)
+    base = base_folder(manifest.base, os.path.dirname(os.path.dirname(folder)))
+    _claim(folder, sharing)
     try:
-        check_space(manifest, _existing(folder), _present(folder))
-        sharing.make_folder(os.path.dirname(folder))
-        sharing.make_folder(folder)
+        more = _copied(manifest, base, sharing) - clear(manifest, folder)
+        check_space(manifest, folder, more)
         say("unpacking {} files".format(len(files_of(manifest))))
-        unpack(bundle, folder, base, wishes.jobs, tick)
-        for asset in manifest.assets:
-            if asset.role in ROLES:
-                check_settings(folder, [file.path for file in asset.files])
+        unpack(bundle, folder, base, sharing, wishes.jobs, tick)
+        check_settings(folder, models)
         say("making the environment (some minutes)")
         make_environment(manifest, folder, python or interpreter(manifest, folder))
-        for name in (MANIFEST, SIGNATURE):
-            shutil.copyfile(os.path.join(wishes.bundle, name), os.path.join(folder, name))
-        shutil.rmtree(os.path.join(folder, TEMPORARY), ignore_errors=True)
+        _keep_manifest(wishes, manifest, folder)
+        shutil.rmtree(os.path.join(folder, TEMPORARY))
         sharing.hand_over(folder)
         os.sync()
-        _mark(manifest, folder, sharing)
-    except BaseException:
-        # What is refused leaves nothing; what is killed is finished by the next run.
+        mark(manifest, folder, sharing)
+    except (Refused, OSError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _existing(path: str) -> str:
-    """The path, or the nearest folder above it that exists."""
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return path
+def _check_apart(root: str, places: List[str]) -> None:
+    """Refuse to install into the medium, which is only read."""
+    whole = os.path.realpath(root)
+    for place in map(os.path.realpath, places):
+        if os.path.commonpath([whole, place]) == place:
+            raise Refused(
+                "{} lies inside {}, which is only read".format(root, place),
+                "Name another folder with --into.",
+            )
 
 
-def _present(folder: str) -> int:
-    """Bytes that an interrupted run left and that need no more room."""
+def _claim(folder: str, sharing: Sharing) -> None:
+    """Make a version's folder, or take the one that an interrupted run of this user left.
+
+    In another user's folder there may be links that lead elsewhere.
+    """
+    if not os.path.lexists(folder):
+        sharing.make_folder(folder)
+    elif os.path.islink(folder) or not os.path.isdir(folder):
+        raise Refused("{} is no folder".format(folder), "Move it away, then install again.")
+    elif os.stat(folder).st_uid != os.geteuid():
+        raise Refused(
+            "{} belongs to another user, who has begun to install there".format(folder),
+            "Let that user run the command again, or remove it.",
+        )
+
+
+def _copied(manifest: Manifest, base: Optional[str], sharing: Sharing) -> int:
+    """Bytes of the base's files that cannot be shared with it."""
     return sum(
-        os.lstat(os.path.join(place, name)).st_size
-        for place, _, names in os.walk(folder)
-        for name in names
+        file.size
+        for file in files_of(manifest)
+        if file.base is not None
+        and not sharing.fits(os.path.join(base or "", file.base), executable=file.executable)
     )
 
 
-@contextlib.contextmanager
-def _alone(root: str, sharing: Sharing) -> Iterator[None]:
-    """Keep a second installer out; the kernel lets go of the lock when this one dies."""
-    try:
-        sharing.make_folder(root)
-        handle = os.open(os.path.join(root, BUSY), os.O_WRONLY | os.O_CREAT, 0o600)
-    except OSError as error:
+def _keep_manifest(wishes: Wishes, manifest: Manifest, folder: str) -> None:
+    for name in (MANIFEST, SIGNATURE):
+        shutil.copyfile(os.path.join(wishes.bundle, name), os.path.join(folder, name))
+    if read_manifest(folder, wishes.key).digest != manifest.digest:
         raise Refused(
-            "{} cannot be written: {}".format(root, error.strerror),
-            "Name a folder with --into that you may write to.",
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise Refused(
-            "another installation into {} is running".format(root), "Wait until it has ended."
-        ) from error
-    except OSError:
-        # No locks here, as on some NFS: two installers at once are then the user's care.
-        pass
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
-def read_installed(folder: str) -> Optional[Dict[str, Any]]:
-    """What `installed.json` of a version tells; None where it is not complete."""
-    try:
-        with open(os.path.join(folder, INSTALLED), encoding="utf-8") as stream:
-            told = json.loads(stream.read())
-    except (OSError, ValueError):
-        return None
-    return told if isinstance(told, dict) else None
-
-
-def installed_versions(root: str) -> List[Dict[str, Any]]:
-    """What is installed below a root, whole versions only."""
-    versions = os.path.join(root, "versions")
-    names = sorted(os.listdir(versions)) if os.path.isdir(versions) else []
-    told = [read_installed(os.path.join(versions, name)) for name in names]
-    return [one for one in told if one is not None]
-
-
-def check_history(manifest: Manifest, root: str, *, allow_rollback: bool) -> None:
-    """Refuse an older bundle than one that is installed: an old one may have known faults.
-
-    Raises:
-        Refused: there is a newer one of the same name.
-    """
-    newer = [
-        one
-        for one in installed_versions(root)
-        if one["name"] == manifest.name and one["version"] > manifest.version
-    ]
-    if newer and not allow_rollback:
-        raise Refused(
-            "{} {} is older than {}, which is installed".format(
-                manifest.name, manifest.version, max(one["version"] for one in newer)
-            ),
-            "Install the newer bundle, or say --allow-rollback if the older one is meant.",
+            "{} changed while it was read".format(MANIFEST),
+            "See that the medium is sound, verify the bundle, then install again.",
         )
-
-
-def _base_folder(base: Optional[Base], root: str) -> Optional[str]:
-    if base is None:
-        return None
-    folder = os.path.join(root, version_folder(base.manifest))
-    told = read_installed(folder)
-    if told is None or told.get("manifest") != base.manifest:
-        raise Refused(
-            "this bundle holds only what changed since {} {}, which is not installed in {}".format(
-                base.name, base.version, root
-            ),
-            "Install that bundle first, or make this one again without --base.",
-        )
-    return folder
-
-
-def _mark(manifest: Manifest, folder: str, sharing: Sharing) -> None:
-    """Say that a version is complete, as the last thing."""
-    told = {
-        "manifest": manifest.digest,
-        "name": manifest.name,
-        "version": manifest.version,
-        "python": sys.version.split()[0],
-    }
-    aside = os.path.join(folder, INSTALLED + ".part")
-    with open(aside, "w", encoding="utf-8") as stream:
-        json.dump(told, stream, sort_keys=True)
-        stream.flush()
-        os.fsync(stream.fileno())
-    sharing.hand_over_file(aside)
-    os.replace(aside, os.path.join(folder, INSTALLED))
-
-
-def _switch(root: str, folder: str) -> None:
-    """Let `current` name the version, in one step."""
-    aside = os.path.join(root, "." + CURRENT)
-    if os.path.lexists(aside):
-        os.unlink(aside)
-    os.symlink(os.path.relpath(folder, root), aside)
-    os.replace(aside, os.path.join(root, CURRENT))

@@ -1,6 +1,8 @@
 """The command line of `bootstrap.py`: verify a bundle, install it."""
 
 import argparse
+import os
+import shlex
 import sys
 import time
 from typing import List, Optional
@@ -43,6 +45,19 @@ class _Progress:
         sys.stderr.flush()
 
 
+def _threads(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return count
+
+
+def _place(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name is no folder")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bootstrap.py",
@@ -65,9 +80,9 @@ def _parser() -> argparse.ArgumentParser:
             metavar="DIR",
             help="where else volumes lie, when they came on several media; may be repeated",
         )
-        one.add_argument("--jobs", type=int, help="threads; default: one a core")
+        one.add_argument("--jobs", type=_threads, help="threads; default: one a core")
     installing.add_argument(
-        "--into", required=True, metavar="ROOT", help="the folder to install below"
+        "--into", required=True, type=_place, metavar="ROOT", help="the folder to install below"
     )
     installing.add_argument("--python", help="the Python to build on; default: one that fits")
     installing.add_argument("--group", help="let only this group use the installation")
@@ -115,7 +130,8 @@ def run(arguments: Optional[List[str]] = None) -> int:
         shown.say("bootstrap: interrupted. Run the same command again to go on.")
         return 130
     shown.say("installed: {}".format(folder))
-    shown.say("next: {}/current/.venv/bin/nerdistill doctor".format(wanted.into.rstrip("/")))
+    program = os.path.join(wanted.into, "current", ".venv", "bin", "nerdistill")
+    shown.say("next: {} doctor".format(shlex.quote(program)))
     return 0
 
 

@@ -11,12 +11,14 @@ from nerdistill.bundle.bare.refusal import Refused
 FORMAT = "nerdistill bundle"
 SCHEMA = 1
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.sig"
+VERSIONS = "versions"
 LARGEST = 1 << 28
 """Bytes of a manifest: millions of files."""
 
 _VOLUME = re.compile(r"vol-[0-9]{4,}\.tar\Z")
 _ATTACHED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)*\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 
 Piece = NamedTuple("Piece", [("volume", str), ("size", int), ("sha256", str)])
@@ -105,7 +107,7 @@ def member_name(path: str, index: int, count: int) -> str:
 
 def version_folder(digest: str) -> str:
     """Where a bundle is installed, below the root."""
-    return "versions/" + digest[:16]
+    return VERSIONS + "/" + digest[:16]
 
 
 def canonical(value: object) -> bytes:
@@ -146,11 +148,14 @@ def parse(data: bytes) -> Manifest:
 
 def _manifest(told: Dict[str, Any], digest: str) -> Manifest:
     base = told["base"]
+    # Shown to people only.
+    for text in (told["created"], told["nerdistill"], told["rehearsal"]["status"]):
+        _text(text)
     return Manifest(
         digest=digest,
         name=_matching(_NAME, told["name"]),
         version=_count(told["version"]),
-        target=dict(told["target"]),
+        target=_target(told["target"]),
         rehearsal=dict(told["rehearsal"]),
         base=None
         if base is None
@@ -165,6 +170,21 @@ def _manifest(told: Dict[str, Any], digest: str) -> Manifest:
         unpacked=_count(told["unpacked"]),
         told=told,
     )
+
+
+def _target(told: Dict[str, Any]) -> Dict[str, Any]:
+    """The platform that a bundle is for."""
+    cuda = told["cuda"]
+    versions = [told["python"], told["glibc"]]
+    if cuda is not None:
+        least, most = cuda["capabilities"]
+        versions += [cuda["version"], cuda["driver"], least, most]
+    for version in versions:
+        _matching(_VERSION, version)
+    _text(told["machine"])
+    if not isinstance(told["compiler"], bool):
+        raise TypeError("compiler is neither true nor false")
+    return dict(told)
 
 
 def _asset(told: Dict[str, Any]) -> Asset:

@@ -143,22 +143,40 @@ def choose_python(manifest: Manifest, facts: Facts, named: Optional[str]) -> Opt
     )
 
 
-def check_space(manifest: Manifest, root: str, present: int) -> None:
+def check_locale(manifest: Manifest, root: str) -> None:
+    """See that this Python writes names as UTF-8, as the bundle does.
+
+    Raises:
+        Refused: another locale is set, and there are other names than ASCII.
+    """
+    for path in [root] + [file.path for file in files_of(manifest)]:
+        try:
+            same = os.fsencode(path) == path.encode("utf-8", "surrogateescape")
+        except UnicodeError:
+            same = False
+        if not same:
+            raise Refused(
+                "the locale of this shell cannot write the name {!r}".format(path),
+                "Put LC_ALL=C.UTF-8, or another UTF-8 locale of `locale -a`, before the command.",
+            )
+
+
+def check_space(manifest: Manifest, root: str, more: int) -> None:
     """See that the files and the environment fit on the disk.
 
     Args:
         manifest: of the bundle.
         root: an existing folder on the file system to install on.
-        present: bytes that lie there already, from an interrupted run.
+        more: bytes that are copied from a base, less those that an interrupted run left.
 
     Raises:
         Refused: they do not.
     """
     carried = sum(file.size for file in files_of(manifest) if file.pieces)
-    needed = carried + manifest.unpacked + SLACK - present
+    needed = carried + manifest.unpacked + SLACK + more
     free = shutil.disk_usage(root).free
     if free < needed:
         raise Refused(
             "{} has {} MiB free, the bundle needs {}".format(root, free >> 20, needed >> 20),
-            "Free space there, or name another place with --into.",
+            "Free space there, then run the same command again, or name another place with --into.",
         )

@@ -47,11 +47,12 @@ print(json.dumps({
 """
 
 
-def facts(paths: Optional[List[str]] = None) -> Dict[str, Any]:
+def facts(paths: Optional[List[str]] = None, python: Optional[str] = None) -> Dict[str, Any]:
     """What this machine is.
 
     Args:
         paths: places whose file system is described beside the usual ones.
+        python: an interpreter that is looked at beside those on PATH.
     """
     gpus = _gpus()
     return {
@@ -63,7 +64,7 @@ def facts(paths: Optional[List[str]] = None) -> Dict[str, Any]:
         "libc": _libc(),
         "cpu": {"count": os.cpu_count(), "flags": _cpu_flags()},
         "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
-        "pythons": _pythons(),
+        "pythons": _pythons(shutil.which(python) if python else None),
         "driver": _driver(),
         "gpus": gpus,
         "compilers": {name: _version_of(name) for name in ("gcc", "cc", "clang", "nvcc")},
@@ -145,10 +146,10 @@ def _cpu_flags() -> List[str]:
     return [flag for flag in CPU_FLAGS if flag in words]
 
 
-def _pythons() -> List[Dict[str, Any]]:
-    """Every Python 3 on PATH and in the usual places, once."""
+def _pythons(named: Optional[str]) -> List[Dict[str, Any]]:
+    """The one that is named, and every Python 3 on PATH and in the usual places, once."""
     folders = os.environ.get("PATH", "").split(os.pathsep) + ["/usr/bin", "/usr/local/bin"]
-    found: Dict[str, str] = {}
+    found = {os.path.realpath(named): os.path.abspath(named)} if named else {}
     for folder in folders:
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), "python3*"))):
             if re.match(r"python3(\.[0-9]+)?\Z", os.path.basename(path)) and os.access(

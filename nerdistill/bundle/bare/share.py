@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 from typing import Iterator, NamedTuple, Optional
 
 from nerdistill.bundle.bare.refusal import Refused
@@ -69,6 +70,19 @@ class Sharing(_Sharing):
             return
         executable = os.stat(path).st_mode & 0o100
         self._give(path, self.files | (0o111 & self.folders if executable else 0))
+
+    def fits(self, path: str, *, executable: bool) -> bool:
+        """Whether a file has its bits and group already, so that another version may share it."""
+        try:
+            told = os.lstat(path)
+        except OSError:
+            return False
+        wanted = self.files | (0o111 & self.folders if executable else 0)
+        return (
+            stat.S_IMODE(told.st_mode) == wanted
+            and self.group in (None, told.st_gid)
+            and os.geteuid() in (0, told.st_uid)
+        )
 
     def _give(self, path: str, mode: int) -> None:
         if self.group is not None:

@@ -1,18 +1,30 @@
 """Unpack a verified bundle: each file is written aside, hashed, and then given its name."""
 
+import hashlib
 import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import shutil
+import stat
 from io import RawIOBase
 from typing import Dict, List, Optional, Tuple
 
-from nerdistill.bundle.bare.hashing import Read, Tick, cores, serial, sha256_all, sha256_of
+from nerdistill.bundle.bare.hashing import (
+    Crew,
+    Read,
+    Tick,
+    cores,
+    sha256_all,
+    sha256_file,
+    sha256_of,
+)
 from nerdistill.bundle.bare.manifest import File, Manifest, files_of, members_of
+from nerdistill.bundle.bare.paths import REBUILD
 from nerdistill.bundle.bare.refusal import Refused
+from nerdistill.bundle.bare.share import Sharing
 from nerdistill.bundle.bare.verify import Verified
 from nerdistill.bundle.bare.volumes import Place, layout
 
-ASIDE = ".part"
+PARTS = ".parts"
+"""Below the install root: what is not whole yet."""
 Work = Tuple[File, int, Place]
 """A piece to write: of which file, which one, and where its bytes lie."""
 
@@ -21,6 +33,7 @@ def unpack(
     bundle: Verified,
     folder: str,
     base: Optional[str],
+    sharing: Sharing,
     jobs: Optional[int] = None,
     tick: Optional[Tick] = None,
 ) -> None:
@@ -30,8 +43,9 @@ def unpack(
 
     Args:
         bundle: as `verify` returned it.
-        folder: the install root of this bundle.
+        folder: the install root of this bundle, cleared.
         base: the install root of the bundle that this one builds on.
+        sharing: a file of the base is shared with it only where its bits are right, too.
         jobs: threads; default: one a core.
         tick: told of bytes as they are read.
 
@@ -40,45 +54,63 @@ def unpack(
         OSError: the disk is full or not writable.
     """
     manifest = bundle.manifest
-    kept = _kept(manifest, folder)
+    parts = os.path.join(folder, PARTS)
+    kept = _kept(manifest, folder, tick)
     for file in files_of(manifest):
         os.makedirs(os.path.dirname(os.path.join(folder, file.path)), exist_ok=True)
     work = _work(bundle, kept)
-    _make_room(folder, [one for queue in work for one in queue])
-    stop = threading.Event()
-    told = serial(tick)
+    _make_room(parts, {file.path: file.size for queue in work for file, _, _ in queue})
+    crew = Crew(tick)
 
     def run(queue: List[Work]) -> None:
-        try:
-            for file, index, place in queue:
-                if stop.is_set():
-                    return
-                _write_piece(folder, file, index, place, told)
-        except BaseException:
-            stop.set()
-            raise
+        for file, index, place in queue:
+            _write_piece(_part(parts, file.path), file, index, place, crew.tick)
 
-    with ThreadPoolExecutor(jobs or cores()) as pool:
-        for _ in pool.map(run, work):
-            pass
+    crew.run(run, work, jobs or cores())
     for file in files_of(manifest):
         if file.path in kept:
             continue
         if file.base is not None:
-            _take_from_base(folder, base, file)
+            _take_from_base(parts, folder, base, file, sharing)
         else:
-            _finish(folder, file)
+            _finish(parts, folder, file)
+    os.rmdir(parts)
 
 
-def _kept(manifest: Manifest, folder: str) -> Dict[str, str]:
+def clear(manifest: Manifest, folder: str) -> int:
+    """Take away what an interrupted run left and what is none of the bundle's files.
+
+    Returns:
+        Bytes that the others take on the disk already.
+    """
+    paths = {file.path: file for file in files_of(manifest)}
+    above = {path[:place] for path in paths for place, c in enumerate(path) if c == "/"}
+    present = 0
+    for place, folders, names in os.walk(folder):
+        for name in list(folders) + names:
+            whole = os.path.join(place, name)
+            path = os.path.relpath(whole, folder)
+            told = os.lstat(whole)
+            if stat.S_ISDIR(told.st_mode):
+                if path not in above:
+                    folders.remove(name)
+                    shutil.rmtree(whole)
+            elif path not in paths or not stat.S_ISREG(told.st_mode):
+                os.unlink(whole)
+            elif paths[path].pieces:
+                present += min(told.st_size, paths[path].size)
+    return present
+
+
+def _kept(manifest: Manifest, folder: str, tick: Optional[Tick]) -> Dict[str, str]:
     """The files that an earlier run has finished, by path, with their digest."""
     there = {os.path.join(folder, file.path): file for file in files_of(manifest)}
     right_size = [
         path
         for path, file in there.items()
-        if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) == file.size
+        if os.path.isfile(path) and os.path.getsize(path) == file.size
     ]
-    digests = sha256_all(right_size)
+    digests = sha256_all(right_size, None, tick)
     return {
         there[path].path: digest for path, digest in digests.items() if digest == there[path].sha256
     }
@@ -99,24 +131,27 @@ def _work(bundle: Verified, kept: Dict[str, str]) -> List[List[Work]]:
     return queues
 
 
-def _make_room(folder: str, work: List[Work]) -> None:
-    """Make each file's part anew, at its whole length, so that pieces can come in any order."""
-    for path, size in {(file.path, file.size) for file, _, _ in work}:
-        aside = os.path.join(folder, path + ASIDE)
-        if os.path.lexists(aside):
-            os.unlink(aside)
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _part(parts: str, path: str) -> str:
+    """Where a file is written: in a folder of its own, so that no other file has that name."""
+    return os.path.join(parts, hashlib.sha256(path.encode("utf-8")).hexdigest())
+
+
+def _make_room(parts: str, sizes: Dict[str, int]) -> None:
+    """Make each file's part at its whole length, so that pieces can come in any order."""
+    os.mkdir(parts, 0o700)
+    for path, size in sizes.items():
+        handle = os.open(_part(parts, path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.truncate(handle, size)
         finally:
             os.close(handle)
 
 
-def _write_piece(folder: str, file: File, index: int, place: Place, tick: Optional[Tick]) -> None:
+def _write_piece(part: str, file: File, index: int, place: Place, tick: Tick) -> None:
     start = sum(piece.size for piece in file.pieces[:index])
     with open(place.path, "rb", buffering=0) as source:
         source.seek(place.offset)
-        with open(os.path.join(folder, file.path + ASIDE), "r+b", buffering=0) as target:
+        with open(part, "r+b", buffering=0) as target:
             target.seek(start)
             digest = sha256_of(_copying(source, target), place.size, tick)
             os.fsync(target.fileno())
@@ -140,50 +175,43 @@ def _copying(source: RawIOBase, target: RawIOBase) -> Read:
     return read
 
 
-def _finish(folder: str, file: File) -> None:
+def _finish(parts: str, folder: str, file: File) -> None:
     """Give a whole file its name; one that came in pieces is hashed again as a whole."""
-    path = os.path.join(folder, file.path)
+    part = _part(parts, file.path)
     if len(file.pieces) > 1:
-        with open(path + ASIDE, "rb", buffering=0) as stream:
-            if sha256_of(stream.readinto, None) != file.sha256:
-                raise Refused(
-                    "{!r} is not what the manifest says, once put together".format(file.path),
-                    "Do not use this bundle: make it again.",
-                )
+        if sha256_file(part) != file.sha256:
+            raise Refused(
+                "{!r} is not what the manifest says, once put together".format(file.path), REBUILD
+            )
     elif file.pieces[0].sha256 != file.sha256:
-        raise Refused(
-            "{!r} has two digests in the manifest".format(file.path),
-            "Do not use this bundle: make it again.",
-        )
-    os.chmod(path + ASIDE, 0o755 if file.executable else 0o644)
-    os.replace(path + ASIDE, path)
+        raise Refused("{!r} has two digests in the manifest".format(file.path), REBUILD)
+    os.chmod(part, 0o755 if file.executable else 0o644)
+    os.replace(part, os.path.join(folder, file.path))
 
 
-def _take_from_base(folder: str, base: Optional[str], file: File) -> None:
-    """Link a file of the base, or copy it where links cannot be made."""
-    path = os.path.join(folder, file.path)
+def _take_from_base(
+    parts: str, folder: str, base: Optional[str], file: File, sharing: Sharing
+) -> None:
+    """Link a file of the base, or copy it where it has other bits or links cannot be made."""
+    part = _part(parts, file.path)
     source = os.path.join(base or "", file.base or "")
+    again = "Remove {}, install the base bundle again, then this one.".format(base)
     if not os.path.isfile(source) or os.path.islink(source):
-        raise Refused(
-            "the base that is installed lacks {!r}".format(file.base),
-            "Install the base bundle again, then this one.",
-        )
-    if os.path.lexists(path):
-        os.unlink(path)
-    if os.path.lexists(path + ASIDE):
-        os.unlink(path + ASIDE)
-    try:
-        os.link(source, path + ASIDE)
-    except OSError:
+        raise Refused("the base that is installed lacks {!r}".format(file.base), again)
+    if not (sharing.fits(source, executable=file.executable) and _linked(source, part)):
         with open(source, "rb", buffering=0) as read:  # noqa: SIM117 - the syntax of 3.6
-            with open(path + ASIDE, "wb", buffering=0) as written:
+            with open(part, "wb", buffering=0) as written:
                 sha256_of(_copying(read, written), None)
                 os.fsync(written.fileno())
-        os.chmod(path + ASIDE, 0o755 if file.executable else 0o644)
-    with open(path + ASIDE, "rb", buffering=0) as stream:
-        if sha256_of(stream.readinto, None) != file.sha256:
-            raise Refused(
-                "{!r} of the installed base is damaged".format(file.base),
-                "Install the base bundle again, then this one.",
-            )
-    os.replace(path + ASIDE, path)
+        os.chmod(part, 0o755 if file.executable else 0o644)
+    if sha256_file(part) != file.sha256:
+        raise Refused("{!r} of the installed base is damaged".format(file.base), again)
+    os.replace(part, os.path.join(folder, file.path))
+
+
+def _linked(source: str, part: str) -> bool:
+    try:
+        os.link(source, part)
+    except OSError:
+        return False
+    return True

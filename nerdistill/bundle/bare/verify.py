@@ -8,6 +8,7 @@ from nerdistill.bundle.bare.hashing import Tick, sha256_file
 from nerdistill.bundle.bare.manifest import LARGEST, MANIFEST, SIGNATURE, Manifest, parse
 from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.bare.volumes import check_volumes
+from nerdistill.bundle.bare.weights import check_names, model_files
 
 Verified = NamedTuple("Verified", [("manifest", Manifest), ("volumes", Dict[str, str])])
 """A bundle that is whole and signed, and the path of each of its volumes."""
@@ -61,11 +62,11 @@ def _read(bundle: str, name: str, most: int) -> bytes:
         MANIFEST: "Name the folder of a bundle; one without it was not finished, or not carried.",
         SIGNATURE: "An unsigned bundle is never installed: carry {} too.".format(SIGNATURE),
     }
-    try:
-        with open(path, "rb") as stream:
-            data = stream.read(most + 1)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise Refused("{} is missing in {}".format(name, bundle), missing[name]) from error
+    # A pipe or a device would be read without an end.
+    if not os.path.isfile(path):
+        raise Refused("{} is missing in {}".format(name, bundle), missing[name])
+    with open(path, "rb") as stream:
+        data = stream.read(most + 1)
     if len(data) > most:
         raise Refused("{} is longer than {} bytes".format(name, most), missing[name])
     return data
@@ -91,6 +92,7 @@ def verify(
         Refused: naming what is damaged, missing, added or not signed, and what to carry again.
     """
     manifest = read_manifest(bundle, key)
+    check_names(model_files(manifest))
     places = [bundle] + list(folders or [])
     for place in places:
         _check_listing(place, manifest)

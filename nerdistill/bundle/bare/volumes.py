@@ -2,14 +2,18 @@
 
 import os
 import tarfile
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple
 
 from nerdistill.bundle.bare.hashing import Tick, sha256_all, sha256_of
 from nerdistill.bundle.bare.manifest import File, Manifest, Whole, members_of
+from nerdistill.bundle.bare.paths import REBUILD
 from nerdistill.bundle.bare.refusal import Refused
 
 TRAILER = 2 * tarfile.RECORDSIZE
 """A tar ends with blocks of zeros, up to this many bytes."""
+
+LONGEST_RECORD = 4096
+"""Bytes of what may stand in front of a header: a path has at most 255."""
 
 Members = List[Tuple[str, File, int]]
 Place = NamedTuple("Place", [("path", str), ("offset", int), ("size", int)])
@@ -87,53 +91,86 @@ def layout(path: str, members: Members) -> List[Place]:
     """Where each member's bytes lie in a volume.
 
     Nothing in a tar is believed but its order: each header must be that of a regular file with the
-    name and the size which the manifest tells, and nothing may follow the last one.
+    name and the size which the manifest tells, and only zeros may follow the last one. The headers
+    are read here and not by `tarfile`, which follows more of what a tar says.
 
     Raises:
         Refused: it is no plain tar, or holds anything else.
     """
-    name = os.path.basename(path)
+    volume = os.path.basename(path)
     places: List[Place] = []
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for wanted, file, index in members:
-                entry = tar.next()
-                _check_entry(name, entry, wanted, file.pieces[index].size)
-                assert entry is not None  # noqa: S101 - _check_entry refuses None
-                places.append(Place(path, entry.offset_data, entry.size))
-            extra = tar.next()
-            end = tar.offset
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise Refused(
-            "{} is no plain tar: {}".format(name, error), "Do not use this bundle: make it again."
-        ) from error
-    if extra is not None:
-        raise Refused(
-            "{} holds {!r}, which the manifest does not name".format(name, extra.name),
-            "Do not use this bundle: make it again.",
-        )
-    _check_trailer(name, path, end)
+    end = os.path.getsize(path)
+    with open(path, "rb") as stream:
+        for name, file, index in members:
+            size = file.pieces[index].size
+            _check_header(volume, _header(volume, stream, name), name, size)
+            offset = stream.tell()
+            if offset + size > end:
+                raise Refused("{} ends within {!r}".format(volume, name), REBUILD)
+            places.append(Place(path, offset, size))
+            stream.seek(offset + _padded(size))
+        _check_trailer(volume, stream, end)
     return places
 
 
-def _check_entry(volume: str, entry: Optional[tarfile.TarInfo], name: str, size: int) -> None:
-    again = "Do not use this bundle: make it again."
-    if entry is None:
-        raise Refused("{} lacks {!r}".format(volume, name), again)
-    if entry.name != name:
-        raise Refused("{} holds {!r} where {!r} belongs".format(volume, entry.name, name), again)
-    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.sparse is not None:
-        raise Refused("{}: {!r} is no regular file".format(volume, name), again)
-    if entry.size != size:
-        raise Refused("{}: {!r} has {} bytes, not {}".format(volume, name, entry.size, size), again)
+Header = NamedTuple("Header", [("kind", bytes), ("name", str), ("size", int)])
 
 
-def _check_trailer(name: str, path: str, end: int) -> None:
-    left = os.path.getsize(path) - end
-    with open(path, "rb") as stream:
-        stream.seek(end)
-        if left > TRAILER or stream.read().strip(b"\0"):
-            raise Refused(
-                "{} goes on behind its last file".format(name),
-                "Do not use this bundle: make it again.",
-            )
+def _header(volume: str, stream: BinaryIO, wanted: str) -> Header:
+    """The next header; a long or foreign name is told by a record in front of it (pax)."""
+    entry = _block(volume, stream, wanted)
+    if entry.type != tarfile.XHDTYPE:
+        return Header(entry.type, entry.name, entry.size)
+    if not 0 < entry.size <= LONGEST_RECORD:
+        raise Refused("{} is no plain tar: its record is too long".format(volume), REBUILD)
+    told = _records(volume, stream.read(_padded(entry.size))[: entry.size])
+    entry = _block(volume, stream, wanted)
+    size = told.get("size", str(entry.size))
+    return Header(entry.type, told.get("path", entry.name), int(size) if size.isdecimal() else -1)
+
+
+def _block(volume: str, stream: BinaryIO, wanted: str) -> tarfile.TarInfo:
+    block = stream.read(tarfile.BLOCKSIZE)
+    if not block.strip(b"\0"):
+        raise Refused("{} lacks {!r}".format(volume, wanted), REBUILD)
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        raise Refused("{} is no plain tar: {}".format(volume, error), REBUILD) from error
+
+
+def _records(volume: str, data: bytes) -> Dict[str, str]:
+    """What a pax record tells: lines such as `19 path=models/mine`, the length in front."""
+    told: Dict[str, str] = {}
+    while data:
+        length = data[:5].partition(b" ")[0]
+        line = data[: int(length)] if length.isdigit() else b""
+        key, equals, value = line[len(length) + 1 :].decode("utf-8", "replace").partition("=")
+        known = key in ("path", "size") and key not in told and bool(equals)
+        if not known or value[-1:] != "\n" or len(line) != int(length):
+            raise Refused("{} is no plain tar: it renames in other ways".format(volume), REBUILD)
+        told[key] = value[:-1]
+        data = data[len(line) :]
+    return told
+
+
+def _check_header(volume: str, found: Header, name: str, size: int) -> None:
+    if found.name != name:
+        raise Refused("{} holds {!r} where {!r} belongs".format(volume, found.name, name), REBUILD)
+    if found.kind not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        raise Refused("{}: {!r} is no regular file".format(volume, name), REBUILD)
+    if found.size != size:
+        raise Refused(
+            "{}: {!r} has {} bytes, not {}".format(volume, name, found.size, size), REBUILD
+        )
+
+
+def _padded(size: int) -> int:
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def _check_trailer(volume: str, stream: BinaryIO, end: int) -> None:
+    """See that a tar ends: with two blocks of zeros at least, and with nothing else."""
+    left = end - stream.tell()
+    if not 2 * tarfile.BLOCKSIZE <= left <= TRAILER or stream.read().strip(b"\0"):
+        raise Refused("{} does not end behind its last file".format(volume), REBUILD)

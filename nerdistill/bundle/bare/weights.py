@@ -2,26 +2,36 @@
 
 import json
 import os
-from typing import Dict, Iterable, List
+from typing import Iterable, List
 
+from nerdistill.bundle.bare.manifest import Manifest
 from nerdistill.bundle.bare.refusal import Refused
 
 ROLES = frozenset(["student", "teacher"])
-PROGRAMS = frozenset([".py", ".pyc", ".so", ".sh", ".exe", ".dll", ".jar"])
-PICKLES = frozenset([".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth", ".npy", ".npz"])
+FOLDER = "models/"
+"""Whatever the role that a manifest gives it: here a model is looked for."""
+PROGRAMS = frozenset([".dll", ".dylib", ".exe", ".jar", ".py", ".pyc", ".pyd", ".sh", ".so"])
+PICKLES = frozenset(
+    [".bin", ".ckpt", ".joblib", ".npy", ".npz", ".ot", ".pickle", ".pkl", ".pt", ".pth"]
+)
 """Formats of weights that run code when they are read, or may."""
 
-CONFIGS = frozenset(
-    [
-        "config.json",
-        "generation_config.json",
-        "preprocessor_config.json",
-        "processor_config.json",
-        "tokenizer_config.json",
-    ]
-)
+SETTINGS = "config.json"
+"""How the name of a settings file ends, such as `tokenizer_config.json`; a vocabulary is none."""
+CODE_KEY = "auto_map"
+"""The key that names Python code to run."""
 LONGEST_SETTINGS = 1 << 26
 """Bytes of a settings file."""
+
+
+def model_files(manifest: Manifest) -> List[str]:
+    """The paths of all that belongs to a model."""
+    return [
+        file.path
+        for asset in manifest.assets
+        for file in asset.files
+        if asset.role in ROLES or file.path.casefold().startswith(FOLDER)
+    ]
 
 
 def check_names(paths: Iterable[str]) -> None:
@@ -55,7 +65,7 @@ def check_settings(folder: str, paths: Iterable[str]) -> None:
         Refused: a settings file names `auto_map`, or is no JSON.
     """
     for path in paths:
-        if os.path.basename(path) not in CONFIGS:
+        if not path.lower().endswith(SETTINGS):
             continue
         try:
             with open(os.path.join(folder, path), encoding="utf-8") as stream:
@@ -64,18 +74,22 @@ def check_settings(folder: str, paths: Iterable[str]) -> None:
             raise Refused(
                 "{!r} is no JSON: {}".format(path, error), "Fetch the model again."
             ) from error
-        if "auto_map" in _keys(told):
+        if _names_code(told):
             raise Refused(
                 "{!r} asks for Python code of the model's own (auto_map)".format(path),
                 "Use a model that transformers and vLLM know by themselves, without code.",
             )
 
 
-def _keys(value: object) -> List[str]:
-    """Every key of nested JSON."""
-    if isinstance(value, list):
-        return [key for item in value for key in _keys(item)]
-    if isinstance(value, dict):
-        inner: Dict[str, object] = value
-        return list(inner) + [key for item in inner.values() for key in _keys(item)]
-    return []
+def _names_code(settings: object) -> bool:
+    """Whether the key lies anywhere in nested JSON."""
+    left = [settings]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            if CODE_KEY in value:
+                return True
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+    return False
