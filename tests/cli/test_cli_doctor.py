@@ -59,7 +59,8 @@ def test_a_broken_installation(tmp_path: Path) -> None:
     """Libraries that do not import, no home: a line each, every other check made, exit code 1."""
     for name in ("sqlite3", "transformers"):
         (tmp_path / f"{name}.py").write_text(f"raise ImportError('no {name} today')\n")
-    done = doctor(tmp_path, PYTHONPATH=str(tmp_path), NERDISTILL_HOME=str(tmp_path / "nowhere"))
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    done = doctor(tmp_path, PYTHONPATH=path, NERDISTILL_HOME=str(tmp_path / "nowhere"))
     assert (done.returncode, done.stderr) == (1, "")
     assert "Traceback" not in done.stdout
     lines = done.stdout.splitlines()

@@ -57,6 +57,17 @@ def test_what_is_not_needed_may_be_missing() -> None:
     assert found.status == "ok"
 
 
+def test_of_two_copies_the_first_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for an import: what a PYTHONPATH brings hides the environment's own."""
+    for place, version in (("one", "1"), ("two", "2")):
+        folder = tmp_path / place / "made_up.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Name: Made.Up\nVersion: {version}\n")
+        monkeypatch.syspath_prepend(tmp_path / place)
+    (tmp_path / "two" / "left.dist-info").mkdir()
+    assert installed()["made-up"] == "2"
+
+
 def test_this_environment() -> None:
     """Real metadata: what nerdistill asks for is installed, extras are not asked for."""
     needed = required()
