@@ -100,7 +100,8 @@ def verify(as_json: bool, key: str | None, jobs: int | None, progress: Mode) -> 
             click.echo(printable(f"{fault.item.kind} {fault.item.name}: {fault}"))
     if faults:
         remedies = " ".join(dict.fromkeys(fault.remedy for fault in faults))
-        raise BundleError(f"{len(faults)} faults in {found.home}", remedies)
+        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+        raise BundleError(f"{count} in {found.home}", remedies)
     if not as_json:
         click.echo(_verdict(found, signed=key is not None))
 

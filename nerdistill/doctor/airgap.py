@@ -14,7 +14,7 @@ from nerdistill import isolation
 from nerdistill.doctor.child import TOLD, ask
 from nerdistill.doctor.finding import NAMESPACE, NOT_PROVEN, TRACE, Finding
 from nerdistill.doctor.holdings import NO_STUDENT, smallest
-from nerdistill.doctor.machine import STRACE, UBUNTU, USER_NAMESPACES
+from nerdistill.doctor.machine import EITHER, STRACE
 from nerdistill.errors import printable
 from nerdistill.study.relocate import DEMO, DEMO_STUDENT, SHORT
 
@@ -139,14 +139,14 @@ def _proof(watch: Watch, seen: Seen) -> Iterator[Finding]:
         named = {one["four"] or one["six"] for one in calls}
         saw = CONTROL in named
         found = (
-            f"proven: a small study ran, {len(named)} addresses seen, none outside 127.0.0.0/8 "
-            "and ::1"
+            f"proven: a small study ran; addresses seen: {len(named)}, none of them outside "
+            "127.0.0.0/8 and ::1"
         )
         watched = watched or saw
         yield Finding(TRACE, "ok", found) if saw else _blind(TRACE, f"does not show {CONTROL}")
     if not watched:
         found = "a small study ran, but nothing besides the audit hook watched it"
-        yield Finding(NOT_PROVEN, "failure", found, f"{USER_NAMESPACES}{UBUNTU}. {STRACE}")
+        yield Finding(NOT_PROVEN, "failure", found, EITHER)
 
 
 def _blind(level: str, why: str) -> Finding:

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 1 << 20
-USER_NAMESPACES = "An administrator can allow them: sysctl -w user.max_user_namespaces=15000"
-UBUNTU = " kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)"
-STRACE = (
-    "Install it from the system's own media (package strace), or allow it: sysctl -w "
-    "kernel.yama.ptrace_scope=1; a container: --cap-add SYS_PTRACE"
+USER_NAMESPACES = (
+    "Have namespaces allowed: sysctl -w user.max_user_namespaces=15000; on Ubuntu also: sysctl -w "
+    "kernel.apparmor_restrict_unprivileged_userns=0"
 )
+STRACE = (
+    "Have strace installed from the system's own media; if it is there: sysctl -w "
+    "kernel.yama.ptrace_scope=1 (a container: --cap-add SYS_PTRACE)"
+)
+EITHER = f"{USER_NAMESPACES}. Or: {STRACE}"
 LIMITS: dict[str, tuple[int, str, str]] = {
     "nofile": (4096, "open files", "ulimit -n 65536"),
     "nproc": (2048, "processes and threads", "ulimit -u 32768"),
@@ -35,10 +38,10 @@ def check_proofs(*, namespaces: bool, strace: bool) -> Iterator[Finding]:
         yield Finding(name, "ok", found)
     elif strace:
         found = "can be had by strace alone: this user may make no network namespace"
-        yield Finding(name, "note", found, USER_NAMESPACES + UBUNTU)
+        yield Finding(name, "note", found, USER_NAMESPACES)
     else:
         found = "cannot be had: neither a network namespace nor strace is allowed"
-        yield Finding(name, "warning", found, f"{USER_NAMESPACES}{UBUNTU}. {STRACE}")
+        yield Finding(name, "warning", found, EITHER)
 
 
 def check_limits(limits: Mapping[str, int | None], *, gpu: bool) -> Iterator[Finding]:

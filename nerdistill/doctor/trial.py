@@ -36,8 +36,8 @@ CACHE = "TRITON_CACHE_DIR"
 
 KNOWN = (
     (
-        r"No module named '?(torch|triton)",
-        "This environment has no torch for GPUs: see torch's CUDA above.",
+        r"No module named '?(torch|triton)|not compiled with CUDA|no NVIDIA driver|too old",
+        "This environment's torch does not run on this GPU: see torch's CUDA above.",
     ),
     (
         r"C compiler|CC environment variable|\bgcc\b",

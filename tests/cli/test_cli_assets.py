@@ -79,7 +79,7 @@ def test_verify_names_the_damaged_file(
     code, out, error = call(capsys, "verify", "--progress", "none", *more)
     assert code == 1
     assert "models/small/model.safetensors" in out
-    assert "1 faults" in error
+    assert "1 fault in" in error
     assert "bootstrap.py install BUNDLE" in error
     if more:
         assert [one["path"] for one in json.loads(out)["faults"]] == [

@@ -57,6 +57,7 @@ def test_students(tmp_path: Path) -> None:
 def test_what_everybody_can_change(tmp_path: Path) -> None:
     """A model that anybody can change may be another one tomorrow."""
     put(tmp_path / "models" / "small", MODEL)
+    (tmp_path / "models" / "gone").symlink_to("nowhere")
     tmp_path.chmod(0o755)
     (tmp_path / "models").chmod(0o755)
     assert [one.status for one in check_access(tmp_path)] == ["ok"]

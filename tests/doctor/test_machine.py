@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         (True, True, "ok", "a network namespace and by strace", ""),
         (True, False, "ok", "a network namespace:", ""),
         (False, True, "note", "strace alone", "max_user_namespaces"),
-        (False, False, "warning", "cannot be had", "package strace"),
+        (False, False, "warning", "cannot be had", "strace installed"),
     ],
 )
 def test_proofs(namespaces: bool, strace: bool, status: str, told: str, remedy: str) -> None:

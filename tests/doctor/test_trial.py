@@ -51,7 +51,7 @@ def test_a_kernel_that_runs(tmp_path: Path) -> None:
             "--scratch",
         ),
         ("import no_triton_here", "No module named", "nvidia-smi"),
-        ("raise ModuleNotFoundError(\"No module named 'triton'\")", "triton", "no torch for GPUs"),
+        ("raise ModuleNotFoundError(\"No module named 'triton'\")", "triton", "see torch's CUDA"),
         ("raise OSError(28, 'No space left on device')", "No space", "--scratch"),
         ("import os; os.abort()", "SIGABRT", "dmesg"),
     ],
