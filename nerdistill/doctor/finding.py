@@ -58,8 +58,9 @@ def examine(checks: Sequence[Check], progress: Progress) -> list[Group]:
     groups: dict[str, list[Finding]] = {}
     with progress.task("look at this machine", total=len(checks), unit="checks") as task:
         for check in checks:
+            task.advance(0, now=check.name)
             groups.setdefault(check.group, []).extend(_found(check))
-            task.advance(now=check.name)
+            task.advance()
     return [Group(title, tuple(findings)) for title, findings in groups.items()]
 
 
