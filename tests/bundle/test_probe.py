@@ -48,8 +48,8 @@ def test_it_tells_what_a_bundle_needs_to_know(tmp_path: Path, version: str) -> N
 
 def test_it_holds_nothing_private(tmp_path: Path) -> None:
     """No value of a variable, and nothing beyond what is named here."""
-    secret = "http://user:hunter2@proxy.example:3128"
-    done = run(sys.executable, tmp_path / "t.json", https_proxy=secret, NO_PROXY="intranet")
+    proxy = "http://user:hunter2@proxy.example:3128"
+    done = run(sys.executable, tmp_path / "t.json", https_proxy=proxy, NO_PROXY="intranet")
     assert done.returncode == 0
     text = (tmp_path / "t.json").read_text()
     told = json.loads(text)

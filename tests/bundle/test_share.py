@@ -101,10 +101,10 @@ def python() -> tuple[str, str]:
 @pytest.mark.usefixtures("private")
 @pytest.mark.parametrize("group", [(), ("--group", SHARED)])
 def test_a_second_user(
-    files: Files, place: Path, python: tuple[str, str], group: tuple[object, ...]
+    real_files: Files, place: Path, python: tuple[str, str], group: tuple[object, ...]
 ) -> None:
     """With --group who is in it runs and reads and others do not; without it everybody does."""
-    made = make_bundle(place, files, target={**HERE, "python": python[1]})
+    made = make_bundle(place, real_files, target={**HERE, "python": python[1]})
     for path in (made.folder, *made.folder.iterdir(), made.key.file):
         path.chmod(0o755 if path.is_dir() else 0o644)
     medium = {path.name: path.stat().st_mtime_ns for path in made.folder.iterdir()}
@@ -126,6 +126,7 @@ def test_a_second_user(
 
 
 @as_root
+@pytest.mark.usefixtures("looked_at")
 def test_another_users_folder_is_not_installed_into(files: Files, place: Path) -> None:
     """Where others may write, one of them may have put a link in the version's place."""
     made = make_bundle(place, files, target=HERE)
