@@ -34,7 +34,8 @@ import pathlib, sys, sysconfig, zipfile
 (wheel,) = pathlib.Path(sys.argv[sys.argv.index("--find-links") + 1]).glob("nerdistill-*")
 zipfile.ZipFile(wheel).extractall(sysconfig.get_paths()["purelib"])
 program = pathlib.Path(sys.executable).with_name("nerdistill")
-program.write_text(f"#!{sys.executable}\\nimport nerdistill\\nnerdistill.main()\\n")
+starts = f'#!/bin/sh\\n"exec" "{sys.executable}" "$0" "$@"\\n'
+program.write_text(starts + "import nerdistill\\nnerdistill.main()\\n")
 program.chmod(0o755)
 """
 """What pip does with the tiny wheel, in a tenth of its time."""
