@@ -20,6 +20,7 @@ HEAVY = ["torch", "transformers", "datasets", "matplotlib", "sklearn", "scipy", 
         ["evaluate", "--help"],
         ["predict", "--help"],
         ["assets", "list", "--help"],
+        ["doctor", "--help"],
         ["corpus", "audit", "--help"],
     ],
 )

@@ -137,8 +137,5 @@ def _own_model(inventory: Inventory, item: Item) -> Iterator[Fault]:
 
 
 def _fault(inventory: Inventory, item: Item, path: str, found: str) -> Fault:
-    if item.bundled:
-        remedy = f"Install the bundle again: {reinstall(inventory.home)}"
-    else:
-        remedy = "Copy it again, or mend its permissions."
-    return Fault(item, path, found, remedy)
+    own = "Copy it again, or mend its permissions."
+    return Fault(item, path, found, reinstall(inventory.home) if item.bundled else own)

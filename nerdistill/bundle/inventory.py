@@ -112,12 +112,17 @@ def digest(item: Item, digests: Mapping[str, str]) -> Digest | None:
 
 
 def reinstall(home: Path) -> str:
-    """The command that installs the bundle of an install root again: what is whole is kept."""
-    root = home.resolve().parents[1]
-    mark = shlex.quote(str(home.resolve() / INSTALLED))
+    """How the bundle of an install root is installed again.
+
+    The old one is moved aside: the installer takes away what is not the bundle's, and users' own
+    models and data may lie there.
+    """
+    folder = home.resolve()
+    old, root = shlex.quote(str(folder)), shlex.quote(str(folder.parents[1]))
     return (
-        f"rm -f {mark} && python3 -I BUNDLE/bootstrap.py install BUNDLE --key bundle.pub --into "
-        f"{shlex.quote(str(root))}"
+        f"Install the bundle again (what you put there yourself stays in {folder.name}.old): "
+        f"mv -T {old} {old}.old && python3 -I BUNDLE/bootstrap.py install BUNDLE --key bundle.pub "
+        f"--into {root}"
     )
 
 
@@ -133,7 +138,7 @@ def _manifest(home: Path, key: bytes | None) -> Manifest | None:
                 f"{home} is a checkout, which nobody signed", "Leave --key out, or ask git."
             )
         return None
-    again = f"Install the bundle again: {reinstall(home)}"
+    again = reinstall(home)
     try:
         manifest = read_manifest(str(home), key)
     except Refused as error:

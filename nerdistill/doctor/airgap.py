@@ -19,22 +19,21 @@ from nerdistill.errors import printable
 from nerdistill.study.relocate import DEMO, DEMO_STUDENT, SHORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nerdistill.bundle.inventory import Inventory
     from nerdistill.doctor.child import Answer
 
 SECONDS = 900.0
 CONTROL = "127.0.0.1"
-START = f"""{TOLD}
+PRELUDE = f"""{TOLD}
 import socket
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
     one.connect(({CONTROL!r}, 9))
 told(interfaces=[name for _, name in socket.if_nameindex()])
-from nerdistill.cli.main import main
-main()
 """
-"""Names an address that a working trace must show, and what network there is; then the study."""
+"""Names an address that a working trace must show, and tells what network there is."""
+START = f"{PRELUDE}\nfrom nerdistill.cli.main import main\nmain()\n"
 SHOWN = 3
 """Lines of a trace that are shown."""
 
@@ -47,6 +46,14 @@ class Watch:
     strace: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of a program that was watched: its answer, and the lines of its trace."""
+
+    answer: Answer
+    lines: tuple[str, ...]
+
+
 def watch_here() -> Watch:
     """What this machine lets this user do."""
     return Watch(isolation.can_unshare(), isolation.can_strace())
@@ -57,7 +64,7 @@ def check_airgap(inventory: Inventory, watch: Watch, seconds: float = SECONDS) -
 
     Args:
         inventory: has the demo study and a student.
-        watch: what can be had. Both watch the same run, so that nothing can leave even then.
+        watch: what can be had.
         seconds: after which the study is given up.
     """
     student = smallest(inventory, "student")
@@ -66,24 +73,47 @@ def check_airgap(inventory: Inventory, watch: Watch, seconds: float = SECONDS) -
         yield Finding(NOT_PROVEN, "failure", found, NO_STUDENT)
         return
     own = (inventory.home / DEMO_STUDENT / "config.json").is_file()
+    model = DEMO_STUDENT if own else str((inventory.home / student.place).absolute())
+    environment = {**os.environ, "NERDISTILL_HOME": str(inventory.home.absolute())}
     with tempfile.TemporaryDirectory(prefix="nerdistill-airgap-") as name:
-        place = Path(name)
-        model = DEMO_STUDENT if own else str((inventory.home / student.place).absolute())
-        words = study_words(inventory.home, model, place / "workspace")
-        study = [sys.executable, "-P", "-c", START, *words]
-        log = place / "trace"
-        command = isolation.strace(study, log) if watch.strace else study
-        command = isolation.namespace(command) if watch.namespace else command
-        environment = {**os.environ, "NERDISTILL_HOME": str(inventory.home.absolute())}
-        answer = ask(command, seconds, environment)
-        traced = log.is_file() and watch.strace
-        lines = log.read_text("utf-8", "replace").splitlines() if traced else []
-    if lines and (left := isolation.outside(lines)):
+        words = study_words(inventory.home, model, Path(name) / "workspace")
+        command = [sys.executable, "-P", "-c", START, *words]
+        seen = watched(command, watch, environment, Path(name) / "trace", seconds)
+    yield from judged(watch, seen, shlex.join(["nerdistill", *words]))
+
+
+def watched(
+    command: Sequence[str], watch: Watch, environment: Mapping[str, str], log: Path, seconds: float
+) -> Seen:
+    """Run a program under what can be had.
+
+    Where there is a namespace, strace watches inside it, so that even then nothing can leave.
+    """
+    if watch.strace:
+        command = isolation.strace(command, log)
+    if watch.namespace:
+        command = isolation.namespace(command)
+    answer = ask(command, seconds, environment)
+    lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
+    return Seen(answer, tuple(lines))
+
+
+def judged(watch: Watch, seen: Seen, by_hand: str) -> Iterator[Finding]:
+    """What a program that was watched proves.
+
+    Args:
+        watch: what it ran under.
+        seen: what came of it; its code starts with `PRELUDE`.
+        by_hand: the command that shows what a failed study says.
+    """
+    left = isolation.outside(seen.lines)
+    if left:
         yield _left(left)
-    elif answer.code != 0:
-        yield _broken(answer, words)
+    elif seen.answer.code != 0:
+        found = f"the small study failed: {seen.answer.why}"
+        yield Finding(NOT_PROVEN, "failure", found, f"See what it says by itself: {by_hand}")
     else:
-        yield from _proof(watch, answer, lines)
+        yield from _proof(watch, seen)
 
 
 def study_words(home: Path, student: str, workspace: Path) -> list[str]:
@@ -96,20 +126,22 @@ def study_words(home: Path, student: str, workspace: Path) -> list[str]:
     ]
 
 
-def _proof(watch: Watch, answer: Answer, lines: Sequence[str]) -> Iterator[Finding]:
-    """What a study that ran to its end proves."""
+def _proof(watch: Watch, seen: Seen) -> Iterator[Finding]:
+    """What a study that ran to its end proves: a watch must pass a test of its own."""
     watched = False
     if watch.namespace:
-        there = answer.told[0]["interfaces"] if answer.told else []
+        there = seen.answer.told[0]["interfaces"] if seen.answer.told else []
         watched = there == ["lo"]
         found = "proven: a small study ran where no network exists"
         yield Finding(NAMESPACE, "ok", found) if watched else _blind(NAMESPACE, f"has {there}")
     if watch.strace:
-        calls = (one for line in lines for one in isolation.INET.finditer(line))
-        seen = {one["four"] or one["six"] for one in calls}
-        found = f"proven: a small study ran, none of {len(seen)} addresses seen was outside"
-        found = f"{found} 127.0.0.0/8 and ::1"
-        saw = CONTROL in seen
+        calls = (one for line in seen.lines for one in isolation.INET.finditer(line))
+        named = {one["four"] or one["six"] for one in calls}
+        saw = CONTROL in named
+        found = (
+            f"proven: a small study ran, {len(named)} addresses seen, none outside 127.0.0.0/8 "
+            "and ::1"
+        )
         watched = watched or saw
         yield Finding(TRACE, "ok", found) if saw else _blind(TRACE, f"does not show {CONTROL}")
     if not watched:
@@ -118,7 +150,7 @@ def _proof(watch: Watch, answer: Answer, lines: Sequence[str]) -> Iterator[Findi
 
 
 def _blind(level: str, why: str) -> Finding:
-    """A watch that fails its own test proves nothing."""
+    """A watch that does not see what it must."""
     return Finding(level, "warning", f"proves nothing here: it {why}", STRACE)
 
 
@@ -128,9 +160,3 @@ def _left(lines: Sequence[str]) -> Finding:
     found = f"a small study wanted to reach addresses outside this machine: {told}{more}"
     remedy = "Find which package asks and take it out of the environment; report these lines."
     return Finding(NOT_PROVEN, "failure", found, remedy)
-
-
-def _broken(answer: Answer, words: Sequence[str]) -> Finding:
-    found = f"the small study failed: {answer.why}"
-    by_hand = shlex.join(["nerdistill", *words])
-    return Finding(NOT_PROVEN, "failure", found, f"See what it says by itself: {by_hand}")

@@ -70,10 +70,13 @@ def pinned(text: str) -> dict[str, str]:
 
 
 def installed() -> dict[str, str]:
-    """The version of each package in this environment, by normal name."""
-    found = ((dist.metadata["Name"], dist.version) for dist in metadata.distributions())
-    # What an interrupted pip leaves behind has no name.
-    return {normal(name): version for name, version in found if name}
+    """The version of each package that is imported here, by normal name."""
+    found: dict[str, str] = {}
+    for dist in metadata.distributions():
+        # What an interrupted pip leaves behind has no name; of two copies the first is imported.
+        if name := dist.metadata["Name"]:
+            found.setdefault(normal(name), dist.version)
+    return found
 
 
 def required() -> set[str]:

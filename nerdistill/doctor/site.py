@@ -32,7 +32,7 @@ class Site:
     def remedy(self) -> str:
         """The command that makes the environment anew."""
         if self.home is not None and self.is_installed:
-            return f"Install the bundle again: {reinstall(self.home)}"
+            return reinstall(self.home)
         place = self.home or "the checkout"
         return f"Make the environment anew: cd {place} && rm -rf .venv && scripts/setup"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,11 +118,19 @@ def test_harm_is_named_with_the_remedy(
 
 
 def test_the_remedy_mends(tmp_path: Path) -> None:
-    """What the named command does to the files: the damaged one is right again."""
+    """The first half of the named command makes room and keeps what is the user's own."""
     home, made = installed(tmp_path)
     flip(home / "models" / "small" / "model.safetensors")
-    assert len(content_faults(take_inventory(home))[0]) == 1
+    put(home / "models" / "own", MODEL)
+    (fault,) = content_faults(take_inventory(home))[0]
+    command = fault.remedy.partition("): ")[2].partition(" && ")[0]
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    kept = home.with_name(f"{home.name}.old")
+    assert (kept / "models" / "own" / "config.json").is_file()
+    home.mkdir()
     unpack(verify(str(made.folder), made.key.public), str(home), None, Sharing.of(None))
+    for name in (MANIFEST, INSTALLED):
+        shutil.copyfile(kept / name, home / name)
     assert content_faults(take_inventory(home))[0] == []
 
 
