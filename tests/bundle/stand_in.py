@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-from importlib.metadata import distribution
 from typing import TYPE_CHECKING
 
 from nerdistill.bundle.asset import Asset, AssetFile
 from nerdistill.bundle.build import Content, draft
-from nerdistill.bundle.own_wheel import _from_installed
 from nerdistill.digest import digest_file
 from nerdistill.progress import Silent
+from tests.bundle.installing import HERE, _pip
 from tests.bundle.tiny_index import make_wheel
 
 if TYPE_CHECKING:
@@ -22,14 +19,6 @@ if TYPE_CHECKING:
     from nerdistill.bundle.bare.manifest import Manifest
     from nerdistill.bundle.build import Draft
 
-VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
-TARGET: dict[str, object] = {
-    "machine": platform.machine(),
-    "python": VERSION,
-    "glibc": "2.17",
-    "cuda": None,
-    "compiler": False,
-}
 STUDY = "offline_assets/studies/small.toml"
 PROGRAM = """\
 import os, pathlib, socket, sys
@@ -62,17 +51,11 @@ def stand_in_wheel(folder: Path, log: Path, fails: Mapping[str, int]) -> Path:
     return make_wheel(folder, "nerdistill", "0.1.0", files=told)
 
 
-def pip_wheel(folder: Path) -> Path:
-    """A wheel of the pip that is installed here."""
-    made = _from_installed(distribution("pip"), folder)
-    return made.rename(folder / made.name.replace("nerdistill-", "pip-"))
-
-
 def installable(
     place: Path, log: Path, fails: Mapping[str, int] | None = None
 ) -> tuple[Asset, ...]:
     """What a bundle needs besides its files to be installed."""
-    wheel, pip = stand_in_wheel(place / "stand-in", log, fails or {}), pip_wheel(place / "pip")
+    wheel, pip = stand_in_wheel(place / "stand-in", log, fails or {}), _pip(place)
     lock = place / "stand-in" / "requirements.lock"
     lock.write_text(f"nerdistill==0.1.0 --hash=sha256:{digest_file(wheel)}\n")
     return (
@@ -86,7 +69,7 @@ def draft_of(
     place: Path,
     assets: tuple[Asset, ...],
     *,
-    target: Mapping[str, object] = TARGET,
+    target: Mapping[str, object] = HERE,
     base: Manifest | None = None,
     name: str = "bundle",
 ) -> Draft:

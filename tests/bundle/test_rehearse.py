@@ -14,7 +14,8 @@ from nerdistill.bundle.build import publish
 from nerdistill.bundle.rehearse import Base, Rehearsal, reason_not_to, rehearse
 from nerdistill.bundle.sign import open_key
 from nerdistill.errors import BundleError
-from tests.bundle.stand_in import STUDY, TARGET, draft_of, installable
+from tests.bundle.installing import HERE
+from tests.bundle.stand_in import STUDY, draft_of, installable
 from tests.connected import Noted
 
 if TYPE_CHECKING:
@@ -120,5 +121,5 @@ def test_another_platform_s_bundle_can_not(
     tmp_path: Path, changed: dict[str, object], expected: str
 ) -> None:
     """The reason is what its installer would say here."""
-    found = reason_not_to(draft_of(tmp_path, (), target={**TARGET, **changed}))
+    found = reason_not_to(draft_of(tmp_path, (), target={**HERE, **changed}))
     assert re.match(expected, found or "")
