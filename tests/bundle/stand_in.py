@@ -12,7 +12,7 @@ from tests.bundle.installing import HERE, _pip
 from tests.bundle.tiny_index import make_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from nerdistill.bundle.asset import Role
@@ -40,7 +40,9 @@ def main():
 """It writes down each command, the network that it saw and the Python that ran it."""
 
 
-def stand_in_wheel(folder: Path, log: Path, fails: Mapping[str, int]) -> Path:
+def stand_in_wheel(
+    folder: Path, log: Path, fails: Mapping[str, int], requires: Sequence[str] = ()
+) -> Path:
     """A wheel of a nerdistill that answers every command, with the exit codes that are told."""
     program = PROGRAM.format(fails=dict(fails), log=str(log))
     entry = b"[console_scripts]\nnerdistill = nerdistill:main\n"
@@ -48,7 +50,7 @@ def stand_in_wheel(folder: Path, log: Path, fails: Mapping[str, int]) -> Path:
         "nerdistill.py": program.encode(),
         "nerdistill-0.1.0.dist-info/entry_points.txt": entry,
     }
-    return make_wheel(folder, "nerdistill", "0.1.0", files=told)
+    return make_wheel(folder, "nerdistill", "0.1.0", requires=requires, files=told)
 
 
 def installable(
