@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from nerdistill.bundle.bare.manifest import MANIFEST
 from nerdistill.bundle.bare.verify import verify
 from nerdistill.bundle.sign import open_key
-from nerdistill.errors import BundleError
+from nerdistill.errors import BundleError, ConfigError
 from nerdistill.progress import Silent
 from nerdistill.study import create as creating
 from nerdistill.study.create import Wishes, create
@@ -113,6 +114,12 @@ def test_another_platform_s_is_not_rehearsed(
     assert f"the bundle is for {other}" in made.rehearsal["reason"]
     assert noted.said[-1].startswith("resolved, not rehearsed: the bundle is for")
     assert not (tmp_path / "log").exists()
+    later = replace(wishes, out=tmp_path / "later", base=wishes.out)
+    with pytest.raises(ConfigError, match="bundle version 7 is not above 7"):
+        create(later, Silent())
+    changes = create(replace(later, version=8), Silent())
+    assert changes.base is not None
+    assert (changes.base.version, changes.volumes) == (7, ())
 
 
 @pytest.mark.parametrize(
