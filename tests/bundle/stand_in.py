@@ -8,7 +8,7 @@ from nerdistill.bundle.asset import Asset, AssetFile
 from nerdistill.bundle.build import Content, draft
 from nerdistill.digest import digest_file
 from nerdistill.progress import Silent
-from tests.bundle.installing import HERE, _pip
+from tests.bundle.installing import HERE, pip_wheel
 from tests.bundle.tiny_index import make_wheel
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def installable(
     place: Path, log: Path, fails: Mapping[str, int] | None = None
 ) -> tuple[Asset, ...]:
     """What a bundle needs besides its files to be installed."""
-    wheel, pip = stand_in_wheel(place / "stand-in", log, fails or {}), _pip(place)
+    wheel, pip = stand_in_wheel(place / "stand-in", log, fails or {}), pip_wheel(place)
     lock = place / "stand-in" / "requirements.lock"
     lock.write_text(f"nerdistill==0.1.0 --hash=sha256:{digest_file(wheel)}\n")
     return (

@@ -63,7 +63,7 @@ def test_it_is_written_for_python_3_6(tmp_path: Path, name: str) -> None:
     text = bootstrap() if name == "bootstrap.py" else assemble._text("probe")
     (tmp_path / name).write_text(text)
     asked = [sys.executable, "-c", "from vermin import main; main()", "--target=3.6-"]
-    words = ["--violations", "--no-tips", "--eval-annotations", tmp_path / name]
+    words = ["--violations", "--no-tips", "--eval-annotations", str(tmp_path / name)]
     done = subprocess.run([*asked, *words], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
@@ -198,10 +198,11 @@ def test_nothing_beside_it_is_run(bundle: Made, tmp_path: Path) -> None:
 def test_ctrl_c(bundle: Made, tmp_path: Path) -> None:
     """One line that says how to go on, and exit code 130."""
     os.mkfifo(tmp_path / "key")
-    command = [sys.executable, "-I", bundle.folder / "bootstrap.py", "verify", bundle.folder]
+    words = [str(bundle.folder / "bootstrap.py"), "verify", str(bundle.folder)]
+    command = [sys.executable, "-I", *words, "--key", str(tmp_path / "key")]
     # Opening the pipe waits until the other side reads: then it is inside.
     with (
-        subprocess.Popen([*command, "--key", tmp_path / "key"], stderr=subprocess.PIPE) as process,
+        subprocess.Popen(command, stderr=subprocess.PIPE) as process,
         (tmp_path / "key").open("wb"),
     ):
         process.send_signal(signal.SIGINT)

@@ -14,7 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from tests.bundle.installing import _pip
+from tests.bundle.installing import pip_wheel
 from tests.bundle.tiny_index import make_wheel
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def fill(index: TinyIndex) -> None:
     """The parts that the stand-in needs, and a real pip."""
     for name in PARTS:
         make_wheel(index.files, name)
-    shutil.move(_pip(index.root), index.files)
+    shutil.move(pip_wheel(index.root), index.files)
     index.publish()
 
 
