@@ -17,7 +17,7 @@ from nerdistill.bundle.mark import mark, marked
 from nerdistill.bundle.platform import PYTHONS
 from nerdistill.bundle.python_archive import unpack_python
 from nerdistill.digest import digest_file
-from nerdistill.errors import BundleError
+from nerdistill.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,9 +69,12 @@ def bring_python(
         headers: whether Python.h is needed.
 
     Raises:
-        BundleError: it is none, or none that runs there.
-        OSError: the archive can't be read, or the disk is full.
+        ConfigError: there is no such file.
+        BundleError: it is no such archive, or its Python does not run there.
+        OSError: it can't be read, or the disk is full.
     """
+    if not archive.is_file():
+        raise ConfigError(f"the Python archive {archive} is no file", OTHER)
     digest = digest_file(archive)
     folder = cache.absolute() / FOLDER / digest[:16]
     try:

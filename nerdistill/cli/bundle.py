@@ -289,8 +289,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        again = f" Carry again: {', '.join(error.volumes)}." if error.volumes else ""
-        raise BundleError(error.message, f"{error.hint}{again}") from error
+        raise BundleError(error.message, error.hint) from error
 
 
 def _summary(told: Manifest) -> list[str]:
@@ -308,6 +307,6 @@ def _summary(told: Manifest) -> list[str]:
         f"for {platform}, {gpu}",
         f"rehearsal: {status}" + (f" ({why})" if why else ""),
         f"base: {base.name} {base.version}, which must be installed" if base else "base: none",
-        f"{len(told.volumes)} volumes, {size / GB:.2f} GB",
+        f"volumes: {len(told.volumes)}, {size / GB:.2f} GB",
     ]
     return [printable(line) for line in lines]

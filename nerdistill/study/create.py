@@ -13,12 +13,14 @@ from nerdistill.bundle.build import Content, check_folder, draft, hashed, publis
 from nerdistill.bundle.cuda import check_built, check_cuda
 from nerdistill.bundle.kernels import with_kernels
 from nerdistill.bundle.own_wheel import own_wheel, requirements_of
+from nerdistill.bundle.plan import check_limit
 from nerdistill.bundle.platform import platform_of
 from nerdistill.bundle.rehearse import NOT_REHEARSED, Base, Rehearsal, reason_not_to, rehearse
 from nerdistill.bundle.resolve import resolve
 from nerdistill.bundle.sbom import sbom
 from nerdistill.bundle.target import read_target
 from nerdistill.bundle.wheels import collect_wheels
+from nerdistill.errors import ConfigError
 from nerdistill.study.collect import collect
 from nerdistill.study.config import load_study
 from nerdistill.study.graph import LOADING
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from nerdistill.bundle.bare.manifest import Manifest
     from nerdistill.bundle.brought import BroughtPython
+    from nerdistill.bundle.platform import Platform
+    from nerdistill.bundle.resolve import Pin
     from nerdistill.bundle.sign import SigningKey
     from nerdistill.bundle.target import Target
     from nerdistill.bundle.wheels import Wheels
@@ -81,21 +85,27 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
         OSError: the disk is full; what is finished stays.
     """
     check_folder(wishes.out)
+    check_limit(wishes.most)
     target = read_target(wishes.target)
     key = read_key(str(wishes.key.file))
     base = read_manifest(str(wishes.base), key) if wishes.base else None
+    version = _version(wishes, base)
     config = load_study(wishes.study, wishes.settings)
-    collected = collect(wishes.study, wishes.settings, wishes.cache, progress)
     serves = config.teacher.annotator in LOADING and config.teacher.base_url is None
     brought = (
         bring_python(wishes.python, target, wishes.cache, progress, headers=serves)
         if wishes.python
         else None
     )
-    wheels, told = _packages(target, brought, wishes.cache, progress, serves=serves)
+    # What the server can't run is refused before gigabytes are fetched.
+    lock = _locked(target, brought, wishes.cache, progress, serves=serves)
+    collected = collect(wishes.study, wishes.settings, wishes.cache, progress)
+    wheels = collect_wheels(
+        lock.pins, lock.own, lock.platform, wishes.cache, progress, extras=lock.extras
+    )
+    told = _target(lock, wheels, brought, target)
     carried = (*collected.assets, *wheels.assets, *([brought.asset] if brought else []))
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    version = wishes.version or int(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
     sized = hashed(carried, progress)
     digests = {path: one.sha256 for path, one in sized.items()}
     content = Content(
@@ -125,15 +135,24 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
     return publish(made, rehearse(made, wanted, progress), wishes.key)
 
 
-def _packages(
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    """Which packages the server gets; with vLLM where `extras` say so."""
+
+    platform: Platform
+    own: Path
+    extras: tuple[str, ...]
+    pins: tuple[Pin, ...]
+
+
+def _locked(
     target: Target,
     brought: BroughtPython | None,
     cache: Path,
     progress: Progress,
     *,
     serves: bool,
-) -> tuple[Wheels, dict[str, object]]:
-    """The wheels for the server, and the manifest's `target`; with vLLM where it serves."""
+) -> _Lock:
     extras = ("vllm",) if serves else ()
     platform = platform_of(target, brought.version if brought else None, headers=serves)
     own = own_wheel(cache)
@@ -146,16 +165,33 @@ def _packages(
         wanted, lambda asked: resolve(asked, platform, constraints, cache / "resolve")
     )
     check_cuda(pins, target, progress)
-    wheels = collect_wheels(pins, own, platform, cache, progress, extras=extras)
+    return _Lock(platform, own, extras, pins)
+
+
+def _target(
+    lock: _Lock, wheels: Wheels, brought: BroughtPython | None, target: Target
+) -> dict[str, object]:
+    """The manifest's `target`, as the wheels that were fetched have it."""
     cuda = check_built(wheels.files, target)
     glibc = max(wheels.glibc, brought.glibc) if brought else wheels.glibc
-    return wheels, {
-        "machine": platform.machine,
-        "python": platform.python_version,
+    return {
+        "machine": lock.platform.machine,
+        "python": lock.platform.python_version,
         "glibc": ".".join(map(str, glibc)),
         "cuda": cuda and cuda.told(),
-        "compiler": serves,
+        "compiler": bool(lock.extras),
     }
+
+
+def _version(wishes: Wishes, base: Manifest | None) -> int:
+    version = wishes.version or int(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
+    if base and version <= base.version:
+        raise ConfigError(
+            f"bundle version {version} is not above {base.version}, that of its base: it would "
+            "never be installed",
+            "Leave out --bundle-version, or name a higher number.",
+        )
+    return version
 
 
 def _rehearsal(config: StudyConfig, path: str, wishes: Wishes) -> Rehearsal:

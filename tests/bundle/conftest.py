@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bundle.installing import bundle, files, looked_at, this_machine
+from tests.bundle.installing import bundle, files, looked_at, real_files, this_machine
 from tests.bundle.tiny_index import index
 from tests.hub_fixtures import hub, one_hub, outside, tiny_repository
 
@@ -14,6 +14,7 @@ __all__ = [
     "looked_at",
     "one_hub",
     "outside",
+    "real_files",
     "this_machine",
     "tiny_repository",
 ]

@@ -1,4 +1,4 @@
-"""Bundles that can be installed for real: pip's own wheel, and a tiny one called nerdistill."""
+"""Bundles that can be installed: a tiny wheel called nerdistill, and a pip, real or as tiny."""
 
 from __future__ import annotations
 
@@ -29,24 +29,42 @@ HERE = {
 PROGRAM = b"def main() -> None:\n    print('nerdistill 0')\n"
 ENTRY = b"[console_scripts]\nnerdistill = nerdistill:main\n"
 
+INSTALL = """\
+import pathlib, sys, sysconfig, zipfile
+(wheel,) = pathlib.Path(sys.argv[sys.argv.index("--find-links") + 1]).glob("nerdistill-*")
+zipfile.ZipFile(wheel).extractall(sysconfig.get_paths()["purelib"])
+program = pathlib.Path(sys.executable).with_name("nerdistill")
+starts = f'#!/bin/sh\\n"exec" "{sys.executable}" "$0" "$@"\\n'
+program.write_text(starts + "import nerdistill\\nnerdistill.main()\\n")
+program.chmod(0o755)
+"""
+"""What pip does with the tiny wheel, in a tenth of its time."""
+
 Files = dict[str, bytes]
 Tree = dict[str, tuple[int, bytes | str]]
 
 
-def make_files(place: Path) -> Files:
-    """The files of the smallest bundle that can be installed."""
+def make_files(place: Path, pip: str | None) -> Files:
+    """The files of the smallest bundle that can be installed.
+
+    Args:
+        place: for the wheels.
+        pip: the program of a pip that stands in; None for the real one.
+    """
     own = make_wheel(
         place,
         "nerdistill",
         files={"nerdistill.py": PROGRAM, "nerdistill-1.0.dist-info/entry_points.txt": ENTRY},
     )
     lock = f"nerdistill==1.0 --hash=sha256:{digest_file(own)}\n"
-    wheels = {f"wheels/{path.name}": path.read_bytes() for path in (own, _pip(place))}
+    wheels = {f"wheels/{path.name}": path.read_bytes() for path in (own, pip_wheel(place, pip))}
     return {**FILES, **wheels, LOCK: lock.encode()}
 
 
-def _pip(place: Path) -> Path:
-    """The wheel of the pip that runs here, put together again."""
+def pip_wheel(place: Path, program: str | None = None) -> Path:
+    """The wheel of the pip that runs here, put together again, or of another one."""
+    if program is not None:
+        return make_wheel(place, "pip", "0", files={"pip/__main__.py": program.encode()})
     installed = distribution("pip")
     members = {
         file.as_posix(): (Path(str(installed.locate_file(file))).read_bytes(), False)
@@ -59,9 +77,15 @@ def _pip(place: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """What an installable bundle holds, with the real pip."""
+    return make_files(tmp_path_factory.mktemp("real"), None)
+
+
+@pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """What an installable bundle holds."""
-    return make_files(tmp_path_factory.mktemp("wheels"))
+    """What a bundle holds that is installed quickly."""
+    return make_files(tmp_path_factory.mktemp("quick"), INSTALL)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +106,7 @@ def looked_at(this_machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def bundle(files: Files, tmp_path: Path) -> Made:
-    """A bundle for this machine, in three volumes."""
+    """A bundle for this machine that is installed quickly."""
     return make_bundle(tmp_path, files, target=HERE)
 
 
@@ -108,6 +132,8 @@ def put(made: Made, root: Path, **more: Any) -> Path:  # noqa: ANN401 - as Wishe
 def works(root: Path) -> bool:
     """Whether what is `current` starts."""
     program = root / "current" / ".venv" / "bin" / "nerdistill"
+    if not program.exists():
+        return False
     done = subprocess.run([program, "--version"], check=False, capture_output=True)
     return done.stdout == b"nerdistill 0\n"
 

@@ -1,32 +1,25 @@
-"""A bundle that can be installed in seconds: a small nerdistill, and the pip that Python ships."""
+"""A bundle that can be installed in seconds: a small nerdistill, and the pip that is here."""
 
 from __future__ import annotations
 
-import ensurepip
-import platform
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from nerdistill.bundle.asset import Asset, AssetFile
+from nerdistill.bundle.build import Content, draft
 from nerdistill.digest import digest_file
+from nerdistill.progress import Silent
+from tests.bundle.installing import HERE, pip_wheel
 from tests.bundle.tiny_index import make_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from nerdistill.bundle.asset import Role
+    from nerdistill.bundle.bare.manifest import Manifest
+    from nerdistill.bundle.build import Draft
 
-VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
-TARGET: dict[str, object] = {
-    "machine": platform.machine(),
-    "python": VERSION,
-    "glibc": "2.17",
-    "cuda": None,
-    "compiler": False,
-}
+STUDY = "offline_assets/studies/small.toml"
 PROGRAM = """\
 import os, pathlib, socket, sys
 
@@ -47,7 +40,9 @@ def main():
 """It writes down each command, the network that it saw and the Python that ran it."""
 
 
-def stand_in_wheel(folder: Path, log: Path, fails: Mapping[str, int]) -> Path:
+def stand_in_wheel(
+    folder: Path, log: Path, fails: Mapping[str, int], requires: Sequence[str] = ()
+) -> Path:
     """A wheel of a nerdistill that answers every command, with the exit codes that are told."""
     program = PROGRAM.format(fails=dict(fails), log=str(log))
     entry = b"[console_scripts]\nnerdistill = nerdistill:main\n"
@@ -55,28 +50,46 @@ def stand_in_wheel(folder: Path, log: Path, fails: Mapping[str, int]) -> Path:
         "nerdistill.py": program.encode(),
         "nerdistill-0.1.0.dist-info/entry_points.txt": entry,
     }
-    return make_wheel(folder, "nerdistill", "0.1.0", files=told)
-
-
-def pip_wheel() -> Path:
-    """The wheel of pip that this Python carries; else the test skips."""
-    found = sorted(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
-    if not found:
-        pytest.skip("this Python carries no wheel of pip")
-    return found[-1]
+    return make_wheel(folder, "nerdistill", "0.1.0", requires=requires, files=told)
 
 
 def installable(
     place: Path, log: Path, fails: Mapping[str, int] | None = None
 ) -> tuple[Asset, ...]:
     """What a bundle needs besides its files to be installed."""
-    wheel, pip = stand_in_wheel(place / "stand-in", log, fails or {}), pip_wheel()
+    wheel, pip = stand_in_wheel(place / "stand-in", log, fails or {}), pip_wheel(place)
     lock = place / "stand-in" / "requirements.lock"
     lock.write_text(f"nerdistill==0.1.0 --hash=sha256:{digest_file(wheel)}\n")
     return (
         _asset("requirements", lock, lock.name),
         _asset("wheel", wheel, f"wheels/{wheel.name}"),
         _asset("wheel", pip, f"wheels/{pip.name}"),
+    )
+
+
+def draft_of(
+    place: Path,
+    assets: tuple[Asset, ...],
+    *,
+    target: Mapping[str, object] = HERE,
+    base: Manifest | None = None,
+    name: str = "bundle",
+) -> Draft:
+    """A bundle of a study and these assets, that waits for its rehearsal."""
+    study = place / "study.toml"
+    study.write_text('name = "small"\n')
+    content = Content(
+        name="small",
+        version=2 if base else 1,
+        created="2026-01-02T03:04:05Z",
+        study=STUDY,
+        target=dict(target),
+        assets=(_asset("study", study, STUDY), *assets),
+        unpacked=0,
+        sbom="{}\n",
+    )
+    return draft(
+        place / name, content, most=1 << 22, base=base, cache=place / "cache", progress=Silent()
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nerdistill.bundle.brought import bring_python
 from nerdistill.bundle.target import Target
-from nerdistill.errors import BundleError
+from nerdistill.errors import BundleError, ConfigError
 from nerdistill.progress import Silent
 from tests.bundle.python_archives import (
     HEADER_FILE,
@@ -107,6 +107,13 @@ def test_another_file_is_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(BundleError, match=r"a\.tar\.gz can't be used"):
         bring_python(path, SERVER, tmp_path / "cache", Silent(), headers=False)
+
+
+def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    """As is a folder."""
+    for path in (tmp_path, tmp_path / "missing.tar.gz"):
+        with pytest.raises(ConfigError, match="is no file"):
+            bring_python(path, SERVER, tmp_path / "cache", Silent(), headers=False)
 
 
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from nerdistill.bundle.bare.probe import facts
 from nerdistill.bundle.brought import bring_python
 from nerdistill.bundle.target import Target
 from nerdistill.progress import Silent
+from tests.bundle.installing import HERE
 from tests.bundle.making import make_bundle
 from tests.bundle.python_archives import own_python
-from tests.bundle.stand_in import TARGET, VERSION, installable
+from tests.bundle.stand_in import installable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def test_a_brought_python_runs_what_is_installed(tmp_path: Path) -> None:
         tmp_path,
         assets=(*installable(tmp_path, log), found.asset),
         most=1 << 27,
-        target={**TARGET, "glibc": ".".join(map(str, found.glibc))},
+        target={**HERE, "glibc": ".".join(map(str, found.glibc))},
     )
     shutil.rmtree(tmp_path / "cache")
     root = tmp_path / "root"
@@ -53,7 +54,7 @@ def test_a_brought_python_runs_what_is_installed(tmp_path: Path) -> None:
     venv = root / "current" / ".venv" / "bin"
     program = (venv / "python").resolve()
     assert program.is_relative_to(root.resolve() / "versions")
-    assert program.parts[-3:] == ("python", "bin", f"python{VERSION}")
+    assert program.parts[-3:] == ("python", "bin", f"python{HERE['python']}")
     run(venv / "nerdistill", "doctor")
     assert log.read_text().split()[-1] == str(program.parents[1])
     run(venv / "python", "-I", "-c", "import ssl, sqlite3, ctypes, hashlib, zlib, lzma, bz2")
@@ -61,5 +62,5 @@ def test_a_brought_python_runs_what_is_installed(tmp_path: Path) -> None:
     told = "import sys, sysconfig; print(sys.prefix, sysconfig.get_paths()['include'])"
     prefix, include = run(tmp_path / "another/bin/python", "-c", told).split()
     assert prefix == str(tmp_path / "another")
-    assert (program.parents[1] / "include" / f"python{VERSION}" / "Python.h").is_file()
-    assert include == str(program.parents[1] / "include" / f"python{VERSION}")
+    assert (program.parents[1] / "include" / f"python{HERE['python']}" / "Python.h").is_file()
+    assert include == str(program.parents[1] / "include" / f"python{HERE['python']}")

@@ -27,7 +27,7 @@ FILES = {
     "data/b.bin": bytes(range(255, -1, -1)) * 2000,
     "scripts/run": b"#!/bin/sh\n",
     "texte/Ä-längere-Namen-als-ein-Kopf-fasst-" + "x" * 90 + ".txt": b"",
-    "models/c.bin": b"0123456789" * 300_000,
+    "texts/c.txt": b"0123456789" * 300_000,
 }
 """With a limit of a mebibyte the last one is split."""
 
@@ -102,7 +102,7 @@ def test_a_plain_tar_reads_them(tmp_path: Path, out: Path) -> None:
         found = b"".join(part.read_bytes() for part in parts) if parts else whole.read_bytes()
         assert found == data
     assert (got / "scripts/run").stat().st_mode & 0o111
-    assert len(list(got.glob("models/c.bin.*"))) == 3
+    assert len(list(got.glob("texts/c.txt.*"))) == 3
 
 
 def test_nothing_of_this_machine_is_in_them(tmp_path: Path, out: Path) -> None:

@@ -138,7 +138,7 @@ def _run(step: str, command: List[str], environment: Dict[str, str]) -> str:
         )
     except OSError as error:
         raise Refused(
-            "{} cannot be started: {}".format(command[0], error.strerror),
+            "{} cannot be started: {}".format(command[0], os.strerror(error.errno or 0)),
             "See that the disk allows programs to run (no noexec mount).",
         ) from error
     output = done.stdout.decode("utf-8", "replace")

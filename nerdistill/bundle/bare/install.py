@@ -158,10 +158,12 @@ def _claim(folder: str, sharing: Sharing) -> None:
 
     In another user's folder there may be links that lead elsewhere.
     """
+    for path in (os.path.dirname(folder), folder):
+        link = os.path.islink(path) and path == folder
+        if link or (os.path.lexists(path) and not os.path.isdir(path)):
+            raise Refused("{} is no folder".format(path), "Move it away, then install again.")
     if not os.path.lexists(folder):
         sharing.make_folder(folder)
-    elif os.path.islink(folder) or not os.path.isdir(folder):
-        raise Refused("{} is no folder".format(folder), "Move it away, then install again.")
     elif os.stat(folder).st_uid != os.geteuid():
         raise Refused(
             "{} belongs to another user, who has begun to install there".format(folder),

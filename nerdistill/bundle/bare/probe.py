@@ -303,9 +303,15 @@ def main(arguments: Optional[List[str]] = None) -> int:
     )
     wanted = parser.parse_args(arguments)
     told = facts(wanted.path)
-    with open(wanted.out, "w", encoding="utf-8") as stream:
-        json.dump(told, stream, indent=1, sort_keys=True)
-        stream.write("\n")
+    try:
+        with open(wanted.out, "w", encoding="utf-8") as stream:
+            json.dump(told, stream, indent=1, sort_keys=True)
+            stream.write("\n")
+    except OSError as error:
+        sys.stderr.write(
+            "probe: {}: {}. Name another file with --out.\n".format(wanted.out, error.strerror)
+        )
+        return 1
     for line in summary(told):
         sys.stdout.write(line + "\n")
     sys.stdout.write("written: {}\n".format(wanted.out))
