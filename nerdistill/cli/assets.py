@@ -65,8 +65,8 @@ def list_command(as_json: bool, key: str | None) -> None:
         click.echo(_json(found, digests, faults))
         return
     _show(found, digests, faults)
-    for fault in faults:
-        click.echo(printable(f"{fault}. {fault.remedy}"))
+    for line in (*map(str, faults), *dict.fromkeys(fault.remedy for fault in faults)):
+        click.echo(printable(line))
 
 
 @command.command()

@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 SECONDS = 900.0
 CONTROL = "127.0.0.1"
 PRELUDE = f"""{TOLD}
-import socket
+import fcntl, socket, struct
+def is_up(name):
+    asked = struct.pack("16sH14x", name.encode(), 0)
+    return struct.unpack("16sH14x", fcntl.ioctl(one, 0x8913, asked))[1] & 1
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
     one.connect(({CONTROL!r}, 9))
-told(interfaces=[name for _, name in socket.if_nameindex()])
+    told(interfaces=[name for _, name in socket.if_nameindex() if is_up(name)])
 """
-"""Names an address that a working trace must show, and tells what network there is."""
+"""Names an address that a working trace must show, and tells which interfaces are up (SIOCGIFFLAGS
+with IFF_UP): where tunnels are set up, an empty namespace has some that are down."""
 START = f"{PRELUDE}\nfrom nerdistill.cli.main import main\nmain()\n"
 SHOWN = 3
 """Lines of a trace that are shown."""

@@ -42,7 +42,7 @@ def test_list(root: tuple[Path, Made], capsys: pytest.CaptureFixture[str]) -> No
     assert max(map(len, table)) <= 80
     assert "own *" in out
     assert [line.split()[0] for line in table if " NO " in line] == ["offline_assets/demo/tes"]
-    assert "test.jsonl is missing. Install the bundle again" in out
+    assert "test.jsonl is missing\nInstall the bundle again" in out
 
 
 def test_list_json(root: tuple[Path, Made], capsys: pytest.CaptureFixture[str]) -> None:

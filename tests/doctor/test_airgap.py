@@ -66,6 +66,21 @@ def test_what_stays_inside_is_proven_by_each_level(
         assert "addresses seen: 1, none of them outside 127.0.0.0/8" in found[-1].found
 
 
+def test_interfaces_that_are_down_do_not_count(tmp_path: Path) -> None:
+    """Where tunnels are set up, each new namespace has some; here loopback itself is one."""
+    needs(ONLY_NAMESPACE)
+    code = f"{PRELUDE.partition('with socket')[0]}\n" + (
+        "one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "told(interfaces=[bool(is_up(name)) for _, name in socket.if_nameindex()])"
+    )
+    bare = ["unshare", "-rn", sys.executable, "-c", code]
+    seen = watched(bare, NONE, os.environ, tmp_path / "trace", 60)
+    told = seen.answer.told[0]["interfaces"]
+    assert told
+    assert not any(told)
+    assert [one.name for one in run("", ONLY_NAMESPACE, tmp_path)] == [NAMESPACE]
+
+
 def test_without_a_watch_nothing_is_proven(tmp_path: Path) -> None:
     """The study ran, and that says nothing; the remedy is what an administrator can allow."""
     (found,) = run("", NONE, tmp_path)
