@@ -69,7 +69,8 @@ def test_what_stays_inside_is_proven_by_each_level(
 def test_interfaces_that_are_down_do_not_count(tmp_path: Path) -> None:
     """Where tunnels are set up, each new namespace has some; here loopback itself is one."""
     needs(ONLY_NAMESPACE)
-    code = f"{PRELUDE.partition('with socket')[0]}\n" + (
+    code = (
+        f"{PRELUDE.partition('with socket')[0]}\n"
         "one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
         "told(interfaces=[bool(is_up(name)) for _, name in socket.if_nameindex()])"
     )
