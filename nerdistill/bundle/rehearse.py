@@ -155,7 +155,8 @@ def _steps(made: Draft, wanted: Rehearsal, place: Path) -> list[tuple[str, list[
                 *("--into", str(root)),
             ],
         ),
-        ("nerdistill doctor", [program, "doctor"]),
+        # A GPU of this machine says nothing of the server's.
+        ("nerdistill doctor", [program, "doctor", "--no-gpu"]),
         (
             "a small study",
             [
