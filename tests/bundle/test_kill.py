@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bundle.installing import HERE, INSTALL, make_files, tree, works
+from tests.bundle.installing import HERE, INSTALL, make_files, starts, tree, works
 from tests.bundle.making import make_bundle
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def check(runs: Runs, step: int, wanted: Tree) -> None:
         found = tree(root)
         assert json.loads(marked.read_bytes())["name"] == "demo"
         assert {path for path in wanted if path.startswith(name)} <= {*found}
-        program = marked.with_name(".venv") / "bin" / "nerdistill"
-        assert subprocess.run([program, "--version"], check=False).returncode == 0
+        assert starts(marked.parent)
     assert works(root) or not os.path.lexists(root / "current")
     done = runs.run(root)
     assert done.returncode == 0, done.stderr
