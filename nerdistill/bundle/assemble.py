@@ -83,12 +83,11 @@ def _split(text: str) -> tuple[list[str], str]:
 
 def _as_comment(text: str) -> str:
     """A file's own docstring, as the comment that it is inside another file."""
-    first = ast.parse(text).body[0]
+    tree = ast.parse(text)
+    first = tree.body[0]
     lines = text.splitlines()
     end = first.end_lineno or first.lineno
-    said = [
-        f"# {line}".rstrip() for line in (ast.get_docstring(ast.parse(text)) or "").splitlines()
-    ]
+    said = [f"# {line}".rstrip() for line in (ast.get_docstring(tree) or "").splitlines()]
     return "\n".join([*said, *lines[end:]])
 
 

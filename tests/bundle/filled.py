@@ -53,7 +53,7 @@ def install(which: str, room: str) -> dict[str, object]:
         code = module.run(["install", which, "--key", key, "--into", f"{disk}/root"])
     program = Path(disk, "root", PROGRAM)
     asked = ["sh", "-c", f"{program} --version"]
-    works = subprocess.run(asked, check=False, capture_output=True).returncode == 0
+    works = subprocess.run(asked, env={}, check=False, capture_output=True).returncode == 0
     *lines, last = said.getvalue().splitlines()
     reached = lines[-1].split()[0]
     told = {"room": room, "code": code, "said": last, "reached": reached, "works": works}

@@ -131,10 +131,15 @@ def put(made: Made, root: Path, **more: Any) -> Path:  # noqa: ANN401 - as Wishe
 
 def works(root: Path) -> bool:
     """Whether what is `current` starts."""
-    program = root / "current" / ".venv" / "bin" / "nerdistill"
+    return starts(root / "current")
+
+
+def starts(folder: Path) -> bool:
+    """Whether the program of a version starts; whatever this process sets for Python."""
+    program = folder / ".venv" / "bin" / "nerdistill"
     if not program.exists():
         return False
-    done = subprocess.run([program, "--version"], check=False, capture_output=True)
+    done = subprocess.run([program, "--version"], env={}, check=False, capture_output=True)
     return done.stdout == b"nerdistill 0\n"
 
 

@@ -48,10 +48,12 @@ SERVER: dict[str, Any] = {
 """A machine that the bundle below fits."""
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A bundle that needs CUDA and a compiler."""
-    return make_bundle(tmp_path, target={**TARGET, "cuda": CUDA, "compiler": True})
+    return make_bundle(
+        tmp_path_factory.mktemp("made"), target={**TARGET, "cuda": CUDA, "compiler": True}
+    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,19 @@ VOLUME = "vol-0001.tar"
 LONG = "models/" + "x" * 120 + "/" + "é" * 40
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A bundle of one volume."""
     files = {"models/a.json": b"{}", "models/b.txt": b"bb" * 400, LONG: b"long"}
     study = {"offline_assets/studies/demo.toml": b""}
-    return make_bundle(tmp_path, {**files, **study}, most=1 << 20)
+    return make_bundle(tmp_path_factory.mktemp("original"), {**files, **study})
+
+
+@pytest.fixture
+def made(original: Made, tmp_path: Path) -> Made:
+    """A copy to change."""
+    shutil.copytree(original.folder, tmp_path / "bundle")
+    return Made(tmp_path / "bundle", original.key)
 
 
 def refused(made: Made) -> str:
