@@ -139,6 +139,7 @@ def _check_program(program: Elf | None, names: Sequence[str], target: Target) ->
         raise ValueError(f"it is for {program.machine}, and the server is {target.machine}")
     if "ld-linux" not in program.loader:
         raise ValueError(f"it is not made for glibc (it starts by {program.loader or 'itself'})")
+    # One that is named by its place, `$ORIGIN/../lib/NAME`, is found wherever that lies.
     own = {f"lib/{name}" for name in program.needed} & {*names}
     if own and "$ORIGIN" not in program.run_path:
         raise ValueError(
@@ -167,7 +168,7 @@ def _check_build(folder: Path, names: Sequence[str], version: str) -> None:
 
 def _tell_needs(compiled: dict[str, Elf], progress: Progress) -> None:
     there = {name.rpartition("/")[2] for name in compiled}
-    needed = {name for one in compiled.values() for name in one.needed} - there
+    needed = {name for one in compiled.values() for name in one.libraries} - there
     strange = sorted(name for name in needed if not GLIBC.fullmatch(name))
     if strange:
         progress.say(f"the Python that is brought needs of the server: {', '.join(strange)}")

@@ -29,7 +29,7 @@ class Elf:
         machine: such as `x86_64`; else the number that stands for it.
         loader: the program that starts it, such as `/lib64/ld-linux-x86-64.so.2`; empty for a
             library.
-        needed: names of the libraries that it loads.
+        needed: the libraries that it loads: names, or paths such as `$ORIGIN/../lib/libone.so`.
         run_path: where it looks for them first; `$ORIGIN` is its own folder.
         glibc: minor version of the newest glibc 2 that it names; 0 for none.
     """
@@ -39,6 +39,11 @@ class Elf:
     needed: frozenset[str]
     run_path: str
     glibc: int
+
+    @property
+    def libraries(self) -> frozenset[str]:
+        """The names of those that it loads."""
+        return frozenset(one.rpartition("/")[2] for one in self.needed)
 
 
 def read_elf(path: Path) -> Elf | None:

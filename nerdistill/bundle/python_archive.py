@@ -208,7 +208,7 @@ def _libraries(
     waiting = [name for name in names if name.startswith("bin/") or name.endswith(".so")]
     while waiting:
         told = read_elf(folder / waiting.pop())
-        for name in sorted(told.needed) if told else ():
+        for name in sorted(told.libraries) if told else ():
             path = f"lib/{name}"
             if path not in written and f"{root}{path}" in members:
                 _write(tar, _target(members, f"{root}{path}"), folder / path)

@@ -173,7 +173,9 @@ def _run(title: str, command: Sequence[str], place: Path) -> None:
     environment = {
         "HOME": str(place),
         "LANG": "C.UTF-8",
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        ),
         "TMPDIR": str(place),
     }
     done = subprocess.run(  # noqa: S603 - no shell

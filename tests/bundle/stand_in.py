@@ -30,8 +30,12 @@ def main():
     if word == "--version":
         print("nerdistill 0")
         return
-    names = sorted(name for _, name in socket.if_nameindex())
-    line = " ".join([word, *names, sys.base_prefix])
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 9))
+        reach = "reached"
+    except OSError:
+        reach = "unreachable"
+    line = " ".join([word, os.readlink("/proc/self/ns/net"), reach, sys.base_prefix])
     with pathlib.Path({log!r}).open("a") as stream:
         print(line, file=stream)
     print("this is the answer of", *sys.argv[1:])

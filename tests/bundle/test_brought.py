@@ -126,6 +126,23 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
             bring_python(path, SERVER, tmp_path / "cache", Silent(), headers=False)
 
 
+@pytest.mark.parametrize(
+    ("needed", "run_path"),
+    [
+        ("libpython3.11.so.1.0", "$ORIGIN/../lib"),
+        ("$ORIGIN/../lib/libpython3.11.so.1.0", ""),
+    ],
+)
+def test_its_own_library_comes_along(tmp_path: Path, needed: str, run_path: str) -> None:
+    """Whether the program names its folder or its place, it is found wherever it lies."""
+    program = elf(needed=[needed, "libc.so.6"], run_path=run_path)
+    noted = Noted()
+    path = archive(tmp_path / "a.tar", {**files(program=program), **LIBRARY})
+    found = bring_python(path, SERVER, tmp_path / "cache", noted, headers=True)
+    assert "python/lib/libpython3.11.so.1.0" in {one.path for one in found.asset.files}
+    assert not any("needs of the server" in line for line in noted.said)
+
+
 def test_headers_are_needed_for_vllm_alone(tmp_path: Path) -> None:
     """A bundle without it may bring a smaller Python."""
     path = archive(tmp_path / "a.tar", without(HEADER_FILE))
