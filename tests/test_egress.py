@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OUTSIDE = "192.0.2.1"  # RFC 5737: never anybody's
 
 SEND = "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+ASK = f"sys.audit('socket.sendto', {SEND}, ({{!r}}, 53))\n"
+"""What the kernel would be asked after this is not: it would send."""
 STOPPED = {
     "tcp": f"socket.create_connection(({OUTSIDE!r}, 443), timeout=1)",
     "udp to find one's own address": f"{SEND}.connect(({OUTSIDE!r}, 80))",
@@ -44,7 +46,9 @@ PASSES = {
     "to bind": "socket.getaddrinfo(None, 0)",
     "its own name": "socket.getfqdn()",
 }
-HEAD = "import asyncio, socket, urllib.request\nfrom nerdistill import egress\negress.guard()\n"
+HEAD = (
+    "import asyncio, socket, sys, urllib.request\nfrom nerdistill import egress\negress.guard()\n"
+)
 
 
 def program(tmp_path: Path, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -82,23 +86,22 @@ def test_passes(text: str, tmp_path: Path) -> None:
 
 
 def test_named_host_passes(tmp_path: Path) -> None:
-    """A named address may be asked; that nobody is there is then the network's own error."""
+    """A named address may be asked; here only the guard is, so that nothing is sent."""
     text = f"egress.allow('http://{OUTSIDE}:8000/v1')\n"
 
-    done = program(tmp_path, text + f"{SEND}.sendto(b'x', ({OUTSIDE!r}, 53))")
+    done = program(tmp_path, text + ASK.format(OUTSIDE))
 
-    assert "OfflineError" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_addresses_of_a_named_host_pass(tmp_path: Path) -> None:
     """A connection is made to an address, which must be known as the named host's."""
     text = (
-        f"import _socket\n_socket_look = egress._look_up\n"
         f"egress._look_up = lambda *a, **k: [(2, 1, 6, '', ({OUTSIDE!r}, 443))]\n"
         "egress.allow('gpu01.example:8000')\n"
         "socket.getaddrinfo('gpu01.example', 8000)\n"
-        f"{SEND}.sendto(b'x', ({OUTSIDE!r}, 53))\n"
-        f"{SEND}.sendto(b'x', ('192.0.2.2', 53))"
+        + ASK.format(OUTSIDE)
+        + ASK.format("192.0.2.2")
     )
 
     done = program(tmp_path, text)

@@ -51,16 +51,17 @@ def test_loopback_and_nothing_else() -> None:
     assert b"Network is unreachable" in done.stderr
 
 
-@pytest.mark.usefixtures("tracing")
+@pytest.mark.usefixtures("namespaces", "tracing")
 @pytest.mark.parametrize(("host", "leaves"), [("127.0.0.1", 0), ("192.0.2.1", 1)])
 def test_traced(host: str, leaves: int, tmp_path: Path) -> None:
-    """A child's packet is seen, too; loopback is not counted."""
+    """A child's packet is seen, too; loopback is not counted. No network lets it go further."""
     child = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SENDS.format(host)!r}])"
     )
     log = tmp_path / "log"
 
-    subprocess.run(isolation.strace([sys.executable, "-c", child], log), check=True)
+    traced = isolation.strace([sys.executable, "-c", child], log)
+    subprocess.run(isolation.namespace(traced), check=True)
 
     found = isolation.outside(log.read_text().splitlines())
     assert len(found) == leaves

@@ -19,6 +19,8 @@ HEAVY = ["torch", "transformers", "datasets", "matplotlib", "sklearn", "scipy", 
         ["train", "--help"],
         ["evaluate", "--help"],
         ["predict", "--help"],
+        ["assets", "list", "--help"],
+        ["doctor", "--help"],
         ["corpus", "audit", "--help"],
     ],
 )

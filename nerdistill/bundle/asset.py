@@ -25,6 +25,15 @@ Role = Literal[
     "wheel",
 ]
 
+OWN = "Apache-2.0"
+SHIPPED: dict[str, tuple[Role, str]] = {
+    "offline_assets/demo": ("demo", "CC0-1.0"),
+    "offline_assets/labels": ("labels", OWN),
+    "offline_assets/prices": ("prices", OWN),
+    "offline_assets/simulated": ("simulated", OWN),
+}
+"""Folders that come with nerdistill: what lies in each, and its licence."""
+
 
 @dataclass(frozen=True, slots=True)
 class AssetFile:

@@ -23,7 +23,7 @@ from nerdistill.errors import BundleError
 from nerdistill.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from nerdistill.bundle.asset import Asset
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 BOOTSTRAP = "bootstrap.py"
 SBOM = "sbom.cdx.json"
+PAGE = "INSTALL_AIRGAP.md"
+"""Read on the isolated side before anything is installed."""
 REHEARSAL = "rehearsal"
 
 
@@ -63,10 +65,15 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A bundle whose volumes are written and whose manifest is not."""
+    """A bundle whose volumes are written and whose manifest is not.
+
+    Attributes:
+        attached: names of the files beside the volumes.
+    """
 
     folder: Path
     told: dict[str, object]
+    attached: tuple[str, ...]
 
     def data(self, rehearsal: dict[str, object]) -> bytes:
         """The manifest's bytes, with what the rehearsal found."""
@@ -81,14 +88,18 @@ def check_folder(folder: Path) -> None:
     """
     if not folder.exists():
         return
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is no folder", "Name an empty folder, or a new one, as --out.")
     ours = (
         ".vol-",
         "vol-",
         BOOTSTRAP,
         SBOM,
+        PAGE,
         SIGNATURE,
         f".{BOOTSTRAP}",
         f".{SBOM}",
+        f".{PAGE}",
         f".{MANIFEST}",
     )
     for path in sorted(folder.iterdir()):
@@ -100,6 +111,17 @@ def check_folder(folder: Path) -> None:
             )
 
 
+def hashed(assets: Sequence[Asset], progress: Progress) -> dict[str, Sized]:
+    """The length and digest of every file, by its path in the bundle.
+
+    Raises:
+        BundleError: two files have one path, or one is not a regular file.
+    """
+    total = sum(file.origin.stat().st_size for one in assets for file in one.files)
+    with progress.task("hash what is carried", total=total, unit="bytes") as task:
+        return measure(assets, task.advance)
+
+
 def draft(
     folder: Path,
     content: Content,
@@ -108,12 +130,14 @@ def draft(
     base: Manifest | None,
     cache: Path,
     progress: Progress,
+    sized: Mapping[str, Sized] | None = None,
 ) -> Draft:
     """Write all of a bundle but its manifest; a second run goes on where the first stopped.
 
     Args:
         folder: of the bundle; made where it is missing.
         content: what it carries.
+        sized: what `hashed` told of it, if that has been asked already.
         most: bytes of a volume.
         base: the bundle that is installed there already; what it holds is not carried again.
         cache: where it is remembered which volumes are finished.
@@ -124,9 +148,8 @@ def draft(
         OSError: the disk is full; what is finished stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    total = sum(file.origin.stat().st_size for one in content.assets for file in one.files)
-    with progress.task("hash the files", total=total, unit="bytes") as task:
-        sized = measure(content.assets, task.advance)
+    if sized is None:
+        sized = hashed(content.assets, progress)
     there = {one.sha256: one.path for one in files_of(base)} if base else {}
     carried = [one for one in sized.values() if one.sha256 not in there]
     planned = plan_volumes(carried, most)
@@ -134,13 +157,16 @@ def draft(
     size = sum(one.size for one in carried)
     with progress.task("write the volumes", total=size, unit="bytes") as task:
         volumes = write_volumes(folder, planned, journal, task.advance)
-    names = {volume.name for volume in volumes}
-    for path in folder.glob("vol-*.tar"):
-        if path.name not in names:
-            path.unlink()
+    _remove_others(folder, {volume.name for volume in volumes})
     attached = [
         _attach(folder, BOOTSTRAP, bootstrap().encode()),
         _attach(folder, SBOM, content.sbom.encode()),
+        *(
+            _attach(folder, PAGE, file.origin.read_bytes())
+            for asset in content.assets
+            for file in asset.files
+            if file.path == PAGE
+        ),
     ]
     pieces = _pieces(planned, volumes)
     told: dict[str, object] = {
@@ -158,7 +184,7 @@ def draft(
         "attached": attached,
         "unpacked": content.unpacked,
     }
-    made = Draft(folder, told)
+    made = Draft(folder, told, tuple(str(one["name"]) for one in attached))
     # What the isolated side would refuse is refused here.
     parse(made.data({"status": REHEARSAL}))
     return made
@@ -170,6 +196,13 @@ def publish(made: Draft, rehearsal: dict[str, object], key: SigningKey) -> Manif
     write_whole(made.folder / SIGNATURE, key.sign(data))
     write_whole(made.folder / MANIFEST, data)
     return parse(data)
+
+
+def _remove_others(folder: Path, volumes: Collection[str]) -> None:
+    """What earlier runs left there: other volumes, and files that they did not finish."""
+    for path in folder.iterdir():
+        if path.name not in volumes and path.name.startswith((".", "vol-")):
+            path.unlink()
 
 
 def _own_version() -> str:
@@ -197,7 +230,7 @@ def _pieces(
 
 def _asset(
     asset: Asset,
-    sized: dict[str, Sized],
+    sized: Mapping[str, Sized],
     pieces: dict[str, list[dict[str, object]]],
     there: dict[str, str],
 ) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nerdistill.errors import BundleError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nerdistill.bundle.resolve import Pin
     from nerdistill.bundle.target import Target
@@ -23,6 +23,7 @@ LEAST = {11: (3, 5), 12: (5, 0), 13: (7, 5)}
 """The oldest compute capability that each CUDA compiles for; torch's wheels may leave out some."""
 TOOLKIT = ("cuda-toolkit", "nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12")
 """Packages that have the version of CUDA as their own, the surest first."""
+BASE = "flashinfer-python"
 KERNELS = ("flashinfer-cubin", "flashinfer-jit-cache")
 """They refuse to work beside another version of flashinfer-python."""
 FLAGS = "torch/lib/libtorch_python.so"
@@ -77,7 +78,7 @@ def check_cuda(pins: Sequence[Pin], target: Target, progress: Progress) -> str |
             CUDA, or its kernels' versions differ.
     """
     versions = {pin.name: pin.version for pin in pins}
-    cuda = _locked(versions)
+    cuda = locked_cuda(versions)
     if "vllm" in versions:
         if cuda is None:
             raise BundleError(
@@ -99,7 +100,7 @@ def check_cuda(pins: Sequence[Pin], target: Target, progress: Progress) -> str |
         )
         return None
     major = _major(cuda)
-    _check_driver(cuda, target)
+    _check_driver(cuda, target, versions.get("vllm"))
     for gpu in target.gpus:
         if gpu.compute_capability and gpu.compute_capability < LEAST[major]:
             raise _unfit(gpu.name, gpu.compute_capability, cuda, f"{_dotted(LEAST[major])} or more")
@@ -130,9 +131,9 @@ def check_built(files: Sequence[WheelFile], target: Target) -> Cuda | None:
             return None
         built = _built_for(archive.read(FLAGS) if FLAGS in names else b"")
     major = _major(found[1])
-    _check_driver(found[1], target)
+    _check_driver(found[1], target, None)
     for gpu in target.gpus:
-        if built and gpu.compute_capability and not _runs(built, gpu.compute_capability):
+        if built and gpu.compute_capability and not runs(built, gpu.compute_capability):
             told = " ".join(f"{kind}_{a}{b}{end}" for kind, a, b, end in built)
             raise _unfit(gpu.name, gpu.compute_capability, found[1], told)
     least = min(((a, b) for _, a, b, _ in built), default=LEAST[major])
@@ -143,7 +144,7 @@ def check_built(files: Sequence[WheelFile], target: Target) -> Cuda | None:
     return Cuda(found[1], DRIVERS[major], least, most)
 
 
-def _locked(versions: dict[str, str]) -> str | None:
+def locked_cuda(versions: Mapping[str, str]) -> str | None:
     """The CUDA that torch brings; other packages may bring a newer runtime for themselves."""
     torch = versions.get("torch", "")
     found = _LOCAL.search(torch)
@@ -156,33 +157,42 @@ def _locked(versions: dict[str, str]) -> str | None:
 
 
 def _check_kernels(versions: dict[str, str], progress: Progress) -> None:
-    wanted = versions.get("flashinfer-python")
+    wanted = versions.get(BASE)
     there = [name for name in KERNELS if name in versions]
     if wanted is None:
         return
     for name in there:
         if versions[name].partition("+")[0] != wanted.partition("+")[0]:
             raise BundleError(
-                f"{name} {versions[name]} does not work with flashinfer-python {wanted}, which "
+                f"{name} {versions[name]} does not work with {BASE} {wanted}, which "
                 f"vLLM {versions['vllm']} needs",
                 f"Pin {name}=={wanted} in the constraints, or leave it out of them.",
             )
-    if not there:
+    missing = [name for name in KERNELS if name not in there]
+    if missing:
         progress.say(
-            f"FlashInfer {wanted} comes without compiled kernels ({', '.join(KERNELS)}): those "
-            "that vLLM uses are compiled on the server, which takes minutes once"
+            f"pip's indexes have no {' and '.join(missing)} for FlashInfer {wanted}: vLLM does "
+            "without it, or compiles its kernels where nvcc is found. Its makers keep them on an "
+            "index of their own, which pip's extra-index-url may name."
         )
 
 
-def _check_driver(cuda: str, target: Target) -> None:
+def _check_driver(cuda: str, target: Target, vllm: str | None) -> None:
     needed = DRIVERS[_major(cuda)]
     if target.driver is not None and _numbers(target.driver) < _numbers(needed):
         gpu = target.gpus[0].name if target.gpus else "the GPU"
         older = [f"CUDA {one}" for one, least in DRIVERS.items() if _runs_on(target.driver, least)]
+        # Its version pins torch's, and its own kernels are built for the same CUDA.
+        other = (
+            f"or name an annotator in the study that needs no vLLM here: vLLM {vllm} is for CUDA "
+            f"{_major(cuda)}."
+            if vllm
+            else OTHER_WHEELS.format(older[-1] if older else "CPUs")
+        )
         raise BundleError(
             f"the locked torch is built for CUDA {cuda}, which needs NVIDIA driver {needed} or "
             f"newer; the server has {target.driver} ({gpu})",
-            f"Have the driver updated, {OTHER_WHEELS.format(older[-1] if older else 'CPUs')}",
+            f"Have the driver updated, {other}",
         )
 
 
@@ -196,13 +206,19 @@ def _unfit(gpu: str, has: Capability, cuda: str, runs: str) -> BundleError:
 
 
 def _built_for(library: bytes) -> list[tuple[str, int, int, str]]:
-    """Kind, major, minor and suffix of each architecture, such as ("sm", 9, 0, "a")."""
+    """The architectures in torch's own library."""
     found = _LIST.search(library)
-    named = _ONE.findall(found[0].decode()) if found else []
+    return architectures(found[0].decode()) if found else []
+
+
+def architectures(told: str) -> list[tuple[str, int, int, str]]:
+    """Kind, major, minor and suffix of each architecture in a list such as `sm_80 sm_90a`."""
+    named = _ONE.findall(told)
     return [(kind, int(major), int(minor), end) for kind, major, minor, end in named]
 
 
-def _runs(built: Sequence[tuple[str, int, int, str]], gpu: Capability) -> bool:
+def runs(built: Sequence[tuple[str, int, int, str]], gpu: Capability) -> bool:
+    """Whether a GPU runs what was compiled for these architectures."""
     for kind, major, minor, end in built:
         if (major, minor) == gpu:
             return True

@@ -45,6 +45,18 @@ class Member:
     count: int
 
 
+def check_limit(most: int) -> None:
+    """See that volumes of so many bytes are of use.
+
+    Raises:
+        ConfigError: they are too small.
+    """
+    if most < LEAST:
+        raise ConfigError(
+            f"volumes of {most:,} bytes are too small", "Say --max-volume 3900M, or 2M at least."
+        )
+
+
 def plan_volumes(files: Sequence[Sized], most: int) -> list[list[Member]]:
     """Fill volumes in the order of the files; only a file longer than a volume is split.
 
@@ -55,10 +67,7 @@ def plan_volumes(files: Sequence[Sized], most: int) -> list[list[Member]]:
     Raises:
         ConfigError: `most` is too small to be of use.
     """
-    if most < LEAST:
-        raise ConfigError(
-            f"volumes of {most:,} bytes are too small", "Say --max-volume 3900M, or 1M at least."
-        )
+    check_limit(most)
     room = most - TRAILER
     volumes: list[list[Member]] = []
     left = 0

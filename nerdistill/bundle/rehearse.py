@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import platform
 import shutil
 import subprocess
@@ -12,8 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nerdistill import isolation
-from nerdistill.bundle.bare.manifest import MANIFEST, SIGNATURE
-from nerdistill.bundle.build import BOOTSTRAP, SBOM
+from nerdistill.bundle.bare import probe
+from nerdistill.bundle.bare.manifest import MANIFEST, SIGNATURE, parse
+from nerdistill.bundle.bare.preflight import check_machine, choose_python
+from nerdistill.bundle.bare.refusal import Refused
+from nerdistill.bundle.build import BOOTSTRAP
 from nerdistill.bundle.sign import throwaway_key
 from nerdistill.errors import BundleError
 
@@ -55,19 +60,30 @@ class Rehearsal:
     base: Base | None
 
 
-def reason_not_to(target: dict[str, object]) -> str | None:
-    """Why a bundle for this target cannot be rehearsed on this machine; None where it can."""
-    if platform.system() != "Linux" or platform.machine() != target["machine"]:
+def reason_not_to(made: Draft) -> str | None:
+    """Why a bundle cannot be rehearsed on this machine, in its installer's words; None if it can.
+
+    What the installer refuses here it need not refuse on the server: another processor, an older
+    glibc, another Python, no compiler.
+    """
+    if platform.system() != "Linux":
         return f"this machine is {platform.system()} {platform.machine()}"
-    library, version = platform.libc_ver()
-    glibc = str(target["glibc"])
-    if library != "glibc" or _numbers(version) < _numbers(glibc):
-        return f"this machine has {library} {version}, the wheels need glibc {glibc}"
+    manifest = parse(made.data({"status": REHEARSING}))
+    with tempfile.TemporaryDirectory() as name:
+        told = Path(name, "target.json")
+        # In the rehearsal's own environment, so that it finds what this finds.
+        _run("probe", [sys.executable, "-I", probe.__file__, "--out", str(told)], Path(name))
+        here = json.loads(told.read_text(encoding="utf-8"))
+    try:
+        check_machine(manifest, here)
+        choose_python(manifest, here, None)
+    except Refused as error:
+        return error.message
     return None
 
 
 def rehearse(made: Draft, wanted: Rehearsal, progress: Progress) -> dict[str, object]:
-    """Install a draft and run a small study there, without a network.
+    """Install a draft, let it look at itself and run a small study there, without a network.
 
     The draft is signed with a key that exists only for this, so that nobody can install what has
     not passed.
@@ -98,7 +114,6 @@ def rehearse(made: Draft, wanted: Rehearsal, progress: Progress) -> dict[str, ob
         "status": PASSED,
         "isolation": level,
         "steps": [title for title, _ in steps],
-        "python": platform.python_version(),
     }
 
 
@@ -109,7 +124,7 @@ def _steps(made: Draft, wanted: Rehearsal, place: Path) -> list[tuple[str, list[
     data = made.data({"status": REHEARSING})
     (bundle / MANIFEST).write_bytes(data)
     (bundle / SIGNATURE).write_bytes(key.sign(data))
-    for name in (BOOTSTRAP, SBOM):
+    for name in made.attached:
         shutil.copyfile(made.folder / name, bundle / name)
     boot = [sys.executable, "-I", str(bundle / BOOTSTRAP), "install"]
     program = str(root / "current" / ".venv" / "bin" / "nerdistill")
@@ -140,6 +155,8 @@ def _steps(made: Draft, wanted: Rehearsal, place: Path) -> list[tuple[str, list[
                 *("--into", str(root)),
             ],
         ),
+        # A GPU of this machine says nothing of the server's.
+        ("nerdistill doctor", [program, "doctor", "--no-gpu"]),
         (
             "a small study",
             [
@@ -156,7 +173,9 @@ def _run(title: str, command: Sequence[str], place: Path) -> None:
     environment = {
         "HOME": str(place),
         "LANG": "C.UTF-8",
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        ),
         "TMPDIR": str(place),
     }
     done = subprocess.run(  # noqa: S603 - no shell
@@ -176,7 +195,3 @@ def _run(title: str, command: Sequence[str], place: Path) -> None:
             "The bundle is not complete. Mend what it names, then run the same command again: "
             "what is finished is kept.",
         )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in version.split(".") if word.isdecimal())

@@ -45,12 +45,18 @@ def open_key(path: Path) -> SigningKey:
         path: a PEM file (PKCS 8, not encrypted), as `openssl genpkey -algorithm ed25519` makes it.
 
     Raises:
-        BundleError: it is no such key, or others may read it.
+        BundleError: it is no such key, others may read it, or its public half is another's.
         OSError: it cannot be written.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    file = path.with_suffix(".pub")
+    if file == path:
+        raise BundleError(
+            f"{path} is the name of a public key, and bundles are signed by the private one",
+            f"Name the private key, such as {path.with_suffix('.pem')}.",
+        )
     if not path.exists():
         _make(path)
     if path.stat().st_mode & 0o077:
@@ -71,13 +77,17 @@ def open_key(path: Path) -> SigningKey:
             f"{path} is no ed25519 key", "Make one: openssl genpkey -algorithm ed25519 -out FILE."
         )
     public = private.public_key()
-    file = path.with_suffix(".pub")
     pem = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    if not file.exists() or file.read_bytes() != pem:
+    if not file.exists():
         write_whole(file, pem)
         file.chmod(0o644)
+    elif file.read_bytes() != pem:
+        raise BundleError(
+            f"{file} is not the public half of {path}",
+            "Move it away, or name another private key: what lies there is not written over.",
+        )
     return SigningKey(private, public.public_bytes_raw(), file)
 
 
@@ -99,6 +109,8 @@ def _make(path: Path) -> None:
     # Never readable by others, not for a moment; never over a key that another process just made.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as stream:
+        # Also where the umask would keep it from its maker.
+        os.fchmod(handle, 0o600)
         stream.write(pem)
         stream.flush()
         os.fsync(stream.fileno())

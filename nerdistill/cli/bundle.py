@@ -83,6 +83,14 @@ class _Size(click.ParamType[int]):
     type=PATH,
     help="Where downloads are kept for the next time. Default: ~/.cache/nerdistill/bundle",
 )
+@click.option(
+    "--python-archive",
+    "python",
+    type=PATH,
+    help="A relocatable CPython with headers to carry, for a server whose own Python is not of "
+    "use: the install_only archive of a release of python-build-standalone, for the server's "
+    "processor (…-x86_64-unknown-linux-gnu-install_only.tar.gz). Default: the server's own.",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change the study.")
 @click.option(
     "--bundle-version",
@@ -99,6 +107,7 @@ def create(
     base: Path | None,
     key: Path | None,
     cache: Path | None,
+    python: Path | None,
     settings: tuple[str, ...],
     version: int | None,
     progress: Mode,
@@ -136,6 +145,7 @@ def create(
         base,
         cache or home / "nerdistill" / "bundle",
         version,
+        python,
     )
     with _refusals(), open_progress(progress) as shown:
         made = make(wishes, shown)
@@ -144,7 +154,7 @@ def create(
     click.echo(f"written: {out}")
     click.echo("Carry these apart from the bundle, and compare them there:")
     click.echo(f"  public key           {signing.file}")
-    click.echo(f"  its fingerprint      {hashlib.sha256(signing.public).hexdigest()}")
+    click.echo(f"  its sha256           {hashlib.sha256(signing.file.read_bytes()).hexdigest()}")
     click.echo(f"  bootstrap.py sha256  {bootstrap_digest()}")
     click.echo("On the server:")
     folder = shlex.quote(out.name)
@@ -279,8 +289,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        again = f" Carry again: {', '.join(error.volumes)}." if error.volumes else ""
-        raise BundleError(error.message, f"{error.hint}{again}") from error
+        raise BundleError(error.message, error.hint) from error
 
 
 def _summary(told: Manifest) -> list[str]:
@@ -298,6 +307,6 @@ def _summary(told: Manifest) -> list[str]:
         f"for {platform}, {gpu}",
         f"rehearsal: {status}" + (f" ({why})" if why else ""),
         f"base: {base.name} {base.version}, which must be installed" if base else "base: none",
-        f"{len(told.volumes)} volumes, {size / GB:.2f} GB",
+        f"volumes: {len(told.volumes)}, {size / GB:.2f} GB",
     ]
     return [printable(line) for line in lines]

@@ -15,8 +15,10 @@ from nerdistill.errors import NerdistillError
 
 COMMANDS: dict[str, str] = {
     "annotate": "Let a language model label text, and compare such labels.",
+    "assets": "Show what models and data lie here, and whether they are whole.",
     "bundle": "Carry a study with all that it needs to a machine without a network.",
     "corpus": "Look at, convert, split and audit corpora.",
+    "doctor": "Check this machine and what is installed, and prove that nothing leaves it.",
     "evaluate": "Score a model on a labelled corpus.",
     "predict": "Label text with a trained model.",
     "serve": "Serve a language model with vLLM, for the vllm annotator.",

@@ -124,6 +124,40 @@ def report(study: Path, workspace: Path | None, settings: tuple[str, ...], as_js
     _present(collect(graph, place), place, as_json=as_json)
 
 
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def keys(as_json: bool) -> None:
+    """List every key that a study's TOML may hold, and the regimens there are.
+
+    \b
+    Example:
+      nerdistill study keys | less
+    """
+    import textwrap
+    from dataclasses import asdict
+
+    from nerdistill.study.keys import study_keys
+    from nerdistill.study.phases import PHASES
+
+    def explained(text: str) -> str:
+        indent = " " * 4
+        return textwrap.fill(
+            text, 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        )
+
+    found = study_keys()
+    if as_json:
+        click.echo(json.dumps([asdict(key) for key in found], indent=1, ensure_ascii=False))
+        return
+    for key in found:
+        value = "(required)" if key.default is None else f"= {key.default}" if key.default else ""
+        click.echo(f"{key.name} {value}".rstrip() if key.name else f"\n{key.table}")
+        click.echo(explained(key.about))
+    names = dict.fromkeys(one.name for regimens in PHASES.values() for one in regimens)
+    click.echo("\nRegimens:")
+    click.echo(explained(", ".join(names)))
+
+
 def _open(
     study: Path, workspace: Path | None, settings: tuple[str, ...]
 ) -> tuple[Graph, Workspace]:

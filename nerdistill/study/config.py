@@ -149,6 +149,7 @@ class Heldout(Section):
     """The data that only the final report reads."""
 
     corpus: Name
+    """Its human labels score every cell once."""
 
 
 class Student(Section):
@@ -159,34 +160,46 @@ class Student(Section):
 
 
 class Training(Section):
-    """Settings that every cell shares. See `nerdistill.train.recipe.Recipe`."""
+    """Settings that every cell shares."""
 
     steps: PositiveInt = 400
+    """Optimizer steps: the budget of every cell."""
     batch_size: PositiveInt = 16
+    """Sentences in a step."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 3e-4
+    """At its peak."""
     warmup: Share = 0.1
+    """Share of the steps in which the rate rises; then it falls to 0 in a line."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Of AdamW."""
     clip: Annotated[float, Field(gt=0)] = 1.0
+    """The norm that the gradient is cut to."""
     window_steps: PositiveInt = 32
+    """Steps that are filled with sentences of similar length together, to save padding."""
 
 
 class OwnCurve(Section):
     """A regimen of the user's own."""
 
     name: Name
+    """As tables and figures call it."""
     kind: str
     """constant, step, linear, cosine, sigmoid, power or exponential."""
     parameters: dict[str, float] = {}
+    """Of the kind, such as { exponent = 3 } of a power; a wrong one is told with those it takes."""
     mean_share: Share | Literal["as-is"] = "as-is"
     """Warp the curve to this mean share of distilled data, or leave it."""
     schedule: Literal["single", "restart"] = "single"
+    """Of a step: one learning-rate schedule, or a new warm-up and optimizer for each stage."""
 
 
 class StudyConfig(Section):
     """A whole study."""
 
     name: Name
+    """Of its workspace and its bundle."""
     title: str
+    """The head of its report."""
     note: str = ""
     """Printed in the head of every table, such as "illustration, not evidence"."""
     labels: str = "conll"
@@ -194,6 +207,7 @@ class StudyConfig(Section):
     seeds: Annotated[list[int], Field(min_length=1)] = [1]
     """Each trains every regimen once."""
     phases: Annotated[list[Literal[1, 2, 3]], Field(min_length=1)] = [1, 2, 3]
+    """1: what each kind of label is worth; 2: regimens; 3: blending curves."""
     regimens: list[Name] | Literal["all"] = "all"
     """Which of the built-in regimens to run."""
     mean_share: Share = 0.5
@@ -271,7 +285,8 @@ def _config_error(file: Path, error: ValidationError) -> ConfigError:
     more = f" ({error.error_count()} problems in all)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         return ConfigError(
-            f"{file}: unknown key {key}{more}", "Remove it, or see `nerdistill study run --help`."
+            f"{file}: unknown key {key}{more}",
+            "Remove it; `nerdistill study keys` lists those there are.",
         )
     given = "" if first["type"] == "missing" else f" (given: {first['input']!r:.80})"
     return ConfigError(

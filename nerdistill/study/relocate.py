@@ -23,6 +23,8 @@ KEPT = frozenset({"models", "offline_assets"})
 STUDIES = "offline_assets/studies"
 DEMO = f"{STUDIES}/demo.toml"
 DEMO_STUDENT = "models/minilm"
+SHORT = ("training.steps=2", 'regimens=["original"]', "seeds=[1]")
+"""Settings that make a study a small one, which shows that all is there."""
 _SUFFIX = re.compile(r"(\.(?:conll|iob|bio|jinja|j2|jsonl|parquet|toml|txt))?$")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nerdistill import __version__, assets
-from nerdistill.bundle.asset import Asset, AssetFile
+from nerdistill.bundle.asset import OWN, SHIPPED, Asset, AssetFile
 from nerdistill.bundle.hub import local_model
 from nerdistill.errors import AssetError
 from nerdistill.study.relocate import DEMO, DEMO_STUDENT
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from nerdistill.bundle.asset import Role
     from nerdistill.progress import Progress
 
-OWN = "Apache-2.0"
-FOLDERS: dict[str, tuple[Role, str]] = {
-    "offline_assets/demo": ("demo", "CC0-1.0"),
-    "offline_assets/labels": ("labels", OWN),
-    "offline_assets/prices": ("prices", OWN),
-    "offline_assets/simulated": ("simulated", OWN),
-}
-"""What lies in each, and its licence."""
-PAGES = ("offline_assets/README.md", "models/README.md")
+PAGES = (
+    "README.md",
+    "INSTALL_AIRGAP.md",
+    "LICENSE",
+    "models/README.md",
+    "offline_assets/README.md",
+    "scripts/slurm/study.sbatch",
+)
+"""Nobody there can look them up elsewhere."""
 
 
 def shipped() -> list[Asset]:
@@ -36,7 +36,7 @@ def shipped() -> list[Asset]:
     home = assets.home()
     found = [
         _asset(place, role, licence, _below(home, place))
-        for place, (role, licence) in FOLDERS.items()
+        for place, (role, licence) in SHIPPED.items()
     ]
     found.append(_asset(DEMO, "study", OWN, [DEMO] if (home / DEMO).is_file() else []))
     pages = [page for page in PAGES if (home / page).is_file()]

@@ -16,14 +16,23 @@ from pathlib import Path
 
 
 class Health(BaseHTTPRequestHandler):
-    """Answers every question with one status."""
+    """Answers every question with one status, and one for text with a token."""
 
     status = 200
+    token: str | None = None
 
     def do_GET(self) -> None:
         """Tell the status."""
         self.send_response(self.status)
         self.end_headers()
+
+    def do_POST(self) -> None:
+        """Tell the token to whoever asks for one."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fits = self.path == "/v1/completions" and asked["max_tokens"] == 1
+        self.send_response(200 if fits and self.token is not None else 400)
+        self.end_headers()
+        self.wfile.write(json.dumps({"choices": [{"text": self.token}]}).encode())
 
     def log_message(self, *arguments: object) -> None:
         """Keep the log clean."""
@@ -47,6 +56,7 @@ def main() -> None:
     part.write_text(json.dumps([os.getpid(), child.pid]))
     part.rename(arguments.model / "pids")
     Health.status = told.get("status", 200)
+    Health.token = told.get("token")
     HTTPServer(("127.0.0.1", arguments.port), Health).serve_forever()
 
 

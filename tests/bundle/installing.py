@@ -57,11 +57,11 @@ def make_files(place: Path, pip: str | None) -> Files:
         files={"nerdistill.py": PROGRAM, "nerdistill-1.0.dist-info/entry_points.txt": ENTRY},
     )
     lock = f"nerdistill==1.0 --hash=sha256:{digest_file(own)}\n"
-    wheels = {f"wheels/{path.name}": path.read_bytes() for path in (own, _pip(place, pip))}
+    wheels = {f"wheels/{path.name}": path.read_bytes() for path in (own, pip_wheel(place, pip))}
     return {**FILES, **wheels, LOCK: lock.encode()}
 
 
-def _pip(place: Path, program: str | None) -> Path:
+def pip_wheel(place: Path, program: str | None = None) -> Path:
     """The wheel of the pip that runs here, put together again, or of another one."""
     if program is not None:
         return make_wheel(place, "pip", "0", files={"pip/__main__.py": program.encode()})

@@ -16,7 +16,7 @@ LARGEST = 1 << 28
 """Bytes of a manifest: millions of files."""
 
 _VOLUME = re.compile(r"vol-[0-9]{4,}\.tar\Z")
-_ATTACHED = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*\Z")
+_ATTACHED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
@@ -76,7 +76,7 @@ Manifest = NamedTuple(
 
 Attributes:
     digest: sha256 of its bytes, the bundle's identity.
-    attached: the SBOM and the bootstrap.
+    attached: the bootstrap, the SBOM and a page to read.
     unpacked: bytes that the wheels take once installed.
     told: all that it says, for people.
 """
