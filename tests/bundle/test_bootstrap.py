@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import signal
 import subprocess
@@ -45,18 +44,6 @@ def test_it_is_the_same_every_time(bundle: Made) -> None:
     assert bootstrap_digest() == digest_file(bundle.folder / "bootstrap.py")
 
 
-def test_it_needs_the_standard_library_alone() -> None:
-    """No other import, wherever it stands."""
-    found = set()
-    for node in ast.walk(ast.parse(bootstrap())):
-        if isinstance(node, ast.Import):
-            found |= {one.name.partition(".")[0] for one in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module
-            found.add(node.module.partition(".")[0])
-    assert found <= sys.stdlib_module_names
-
-
 @pytest.mark.parametrize("name", ["bootstrap.py", "probe.py"])
 def test_it_is_written_for_python_3_6(tmp_path: Path, name: str) -> None:
     """Syntax and library; `typing` alone is newer in name, not in what is used."""
@@ -71,14 +58,6 @@ def test_it_is_written_for_python_3_6(tmp_path: Path, name: str) -> None:
     asked += ["--violations", "--no-tips", "--eval-annotations", tmp_path / name]
     done = subprocess.run(asked, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-
-
-def test_files_that_define_one_name_cannot_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The later one would silently replace the other."""
-    real = assemble._text
-    monkeypatch.setattr(assemble, "_text", lambda name: real("share" if name == "lock" else name))
-    with pytest.raises(ValueError, match=r"Sharing is defined in share.py and in lock.py"):
-        bootstrap()
 
 
 @pytest.mark.parametrize("words", [(), ("-h",), ("install", "-h"), ("verify", "-h")])

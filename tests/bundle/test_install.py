@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -163,18 +159,6 @@ def test_a_python_of_its_own(files: Files, tmp_path: Path) -> None:
     refused(made, tmp_path / "root", r"the bundle's Python holds no bin/python3\.")
 
 
-def test_one_at_a_time(bundle: Made, tmp_path: Path) -> None:
-    """Who comes second is refused while the first one works, and not by a lock that died."""
-    root = tmp_path / "root"
-    root.mkdir()
-    with (root / BUSY).open("w") as first:
-        fcntl.flock(first, fcntl.LOCK_EX)
-        told = refused(bundle, root, f"another installation into {root} is running")
-        assert told.hint == "Wait until it has ended."
-    put(bundle, root)
-    assert works(root)
-
-
 def test_from_inside_an_installation(bundle: Made, files: Files, tmp_path: Path) -> None:
     """While one installs, a second one is refused; the first one ends well."""
     root, seen = tmp_path / "root", list[str]()
@@ -306,22 +290,3 @@ def test_an_interruption_keeps_what_is_unpacked(
     (weights.parents[2] / "installed.json").unlink()
     fail(OSError(errno.EIO, "Input/output error", "/media/usb"))
     assert not list((root / "versions").iterdir())
-
-
-def test_a_lock_file_that_is_gone_meanwhile(bundle: Made, tmp_path: Path) -> None:
-    """Whoever waits for nothing but its name gets a lock that others see."""
-    root, stale = tmp_path / "root", tmp_path / "stale"
-    root.mkdir()
-    hold = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, 2); print(1, flush=True)"
-    with subprocess.Popen(
-        [sys.executable, "-I", "-c", f"{hold}; sys.stdin.read()", root / BUSY],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as other:
-        assert other.stdout
-        assert other.stdout.readline() == b"1\n"
-        (root / BUSY).rename(stale)
-        put(bundle, root)
-        other.kill()
-    assert works(root)
-    assert not os.path.lexists(root / BUSY)
