@@ -58,7 +58,8 @@ def examine(checks: Sequence[Check], progress: Progress) -> list[Group]:
     groups: dict[str, list[Finding]] = {}
     with progress.task("look at this machine", total=len(checks), unit="checks") as task:
         for check in checks:
-            task.advance(0, now=check.name)
+            # The air gap's check is called by what it is if it breaks.
+            task.advance(0, now="air gap" if check.name == NOT_PROVEN else check.name)
             groups.setdefault(check.group, []).extend(_found(check))
             task.advance()
     return [Group(title, tuple(findings)) for title, findings in groups.items()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 
 import pytest
 
@@ -69,11 +70,13 @@ def test_the_proof_is_strong(followed: tuple[Machines, dict[str, str]]) -> None:
 
 
 def test_results_leave_without_text(followed: tuple[Machines, dict[str, str]]) -> None:
-    """What is packed to be carried out is the page and its figures."""
-    _, printed = followed
-    listed = printed["isolated"].splitlines()
-    assert "./report.md" in listed
-    assert not any("stages" in line or "sqlite" in line for line in listed if line[:2] == "./")
+    """What is packed to be carried out is the page and its figures, and names no place."""
+    machines, printed = followed
+    assert printed["isolated"].splitlines()[-3:] == ["report.md", "f1.svg", "curves.svg"]
+    work = machines.place / "isolated" / "work"
+    with tarfile.open(work / "results.tar.gz") as packed:
+        texts = [packed.extractfile(entry) for entry in packed]
+        assert all(stream and str(machines.place) not in stream.read().decode() for stream in texts)
 
 
 def test_strace_sees_no_address(followed: tuple[Machines, dict[str, str]]) -> None:
