@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 NOT_REHEARSED = "resolved, not rehearsed"
 PASSED = "passed"
+UNPROVEN = "passed, isolation not proven"
+NAMESPACE, TRACE, HOOK = "network namespace", "strace", "audit hook"
+"""What stands for it that nothing was asked of another machine."""
 REHEARSING = "rehearsing"
 SHOWN = 15
 """Lines of a failed step's output."""
@@ -52,12 +55,14 @@ class Rehearsal:
         file: the study that is run, by its path in the bundle.
         study: arguments of `nerdistill study run` behind it.
         base: installed first, where the bundle needs one.
+        loaded: a study that is only loaded, with all that it names: its teacher cannot be asked.
     """
 
     scratch: Path
     file: str
     study: tuple[str, ...]
     base: Base | None
+    loaded: str | None = None
 
 
 def reason_not_to(made: Draft) -> str | None:
@@ -94,12 +99,11 @@ def rehearse(made: Draft, wanted: Rehearsal, progress: Progress) -> dict[str, ob
     Raises:
         BundleError: a step failed; its output is in the message.
     """
-    alone = isolation.can_unshare()
-    level = "network namespace" if alone else "audit hook"
-    if not alone:
+    level = _level()
+    if level != NAMESPACE:
         progress.say(
             "rehearsal without a network namespace: this machine lets nobody make one (root can: "
-            "sysctl user.max_user_namespaces=1000); the audit hook alone watches"
+            f"sysctl user.max_user_namespaces=1000); {level} watches in its place"
         )
     wanted.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=wanted.scratch) as name:
@@ -108,11 +112,12 @@ def rehearse(made: Draft, wanted: Rehearsal, progress: Progress) -> dict[str, ob
         with progress.task("rehearse the bundle", total=len(steps), unit="steps") as task:
             for title, command in steps:
                 progress.say(f"rehearsal: {title}")
-                _run(title, isolation.namespace(command) if alone else command, place)
+                _watched(title, command, place, level)
                 task.advance()
     return {
-        "status": PASSED,
+        "status": UNPROVEN if level == HOOK else PASSED,
         "isolation": level,
+        "study": wanted.file,
         "steps": [title for title, _ in steps],
     }
 
@@ -127,7 +132,8 @@ def _steps(made: Draft, wanted: Rehearsal, place: Path) -> list[tuple[str, list[
     for name in made.attached:
         shutil.copyfile(made.folder / name, bundle / name)
     boot = [sys.executable, "-I", str(bundle / BOOTSTRAP), "install"]
-    program = str(root / "current" / ".venv" / "bin" / "nerdistill")
+    current = root / "current"
+    program = str(current / ".venv" / "bin" / "nerdistill")
     steps = []
     if wanted.base:
         steps.append(
@@ -157,16 +163,45 @@ def _steps(made: Draft, wanted: Rehearsal, place: Path) -> list[tuple[str, list[
         ),
         # A GPU of this machine says nothing of the server's.
         ("nerdistill doctor", [program, "doctor", "--no-gpu"]),
+        *(
+            [("files of the study", [program, "study", "status", str(current / wanted.loaded)])]
+            if wanted.loaded
+            else []
+        ),
         (
             "a small study",
             [
                 program,
-                *("study", "run", str(root / "current" / wanted.file)),
+                *("study", "run", str(current / wanted.file)),
                 *("--workspace", str(place / "workspace")),
                 *wanted.study,
             ],
         ),
     ]
+
+
+def _level() -> str:
+    if isolation.can_unshare():
+        return NAMESPACE
+    return TRACE if isolation.can_strace() else HOOK
+
+
+def _watched(title: str, command: Sequence[str], place: Path, level: str) -> None:
+    """Run a step where no network is, or under an eye that sees each address."""
+    if level == NAMESPACE:
+        _run(title, isolation.namespace(command), place)
+        return
+    if level == HOOK:
+        _run(title, command, place)
+        return
+    log = place / "trace"
+    _run(title, isolation.strace(command, log), place)
+    left = isolation.outside(log.read_text("utf-8", "replace").splitlines())
+    if left:
+        raise BundleError(
+            f"the bundle fails its rehearsal at {title!r}: it asks another machine: {left[0]}",
+            "The bundle is not complete. Report this line.",
+        )
 
 
 def _run(title: str, command: Sequence[str], place: Path) -> None:

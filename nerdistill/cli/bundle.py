@@ -297,7 +297,8 @@ def _summary(told: Manifest) -> list[str]:
     cuda = target["cuda"]
     size = sum(one.size for one in told.volumes)
     status = str(rehearsal["status"])
-    why = rehearsal.get("reason") or rehearsal.get("isolation")
+    ran = f"{rehearsal.get('isolation')}; ran {rehearsal.get('study')}"
+    why = rehearsal.get("reason") or ("isolation" in rehearsal and ran)
     base = told.base
     made = f"made {told.told['created']} by nerdistill {told.told['nerdistill']}"
     gpu = f"CUDA {cuda['version']}" if cuda else "no GPU"

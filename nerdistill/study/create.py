@@ -88,7 +88,7 @@ def create(wishes: Wishes, progress: Progress) -> Manifest:
     check_limit(wishes.most)
     target = read_target(wishes.target)
     key = read_key(str(wishes.key.file))
-    base = read_manifest(str(wishes.base), key) if wishes.base else None
+    base = _base(wishes, key)
     version = _version(wishes, base)
     config = load_study(wishes.study, wishes.settings)
     serves = config.teacher.annotator in LOADING and config.teacher.base_url is None
@@ -183,6 +183,19 @@ def _target(
     }
 
 
+def _base(wishes: Wishes, key: bytes) -> Manifest | None:
+    """The bundle to build on: a whole one, so that each update needs just that one."""
+    if wishes.base is None:
+        return None
+    base = read_manifest(str(wishes.base), key)
+    if base.base is not None:
+        raise ConfigError(
+            f"--base {wishes.base} is itself an update of {base.base.name} {base.base.version}",
+            "Name that whole bundle: the new one then holds all that changed since.",
+        )
+    return base
+
+
 def _version(wishes: Wishes, base: Manifest | None) -> int:
     version = wishes.version or int(time.strftime("%Y%m%d%H%M%S", time.gmtime()))
     if base and version <= base.version:
@@ -202,4 +215,5 @@ def _rehearsal(config: StudyConfig, path: str, wishes: Wishes) -> Rehearsal:
         path if own else DEMO,
         tuple(word for setting in SHORT for word in ("--set", setting)),
         Base(wishes.base, wishes.key.file) if wishes.base else None,
+        None if own else path,
     )

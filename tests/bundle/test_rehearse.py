@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,14 +36,15 @@ def made_with(tmp_path: Path, **fails: int) -> Draft:
     return draft_of(tmp_path, installable(tmp_path, tmp_path / "log", fails))
 
 
+@pytest.mark.skipif(not isolation.can_unshare(), reason="this machine has no user namespaces")
 def test_a_bundle_that_works_passes(tmp_path: Path) -> None:
     """Each step ran in it, where no network was; the verdict makes it complete, nothing sooner."""
     made, noted = made_with(tmp_path), Noted()
     found = rehearse(made, wanted(tmp_path), noted)
-    alone = isolation.can_unshare()
     assert found == {
         "status": "passed",
-        "isolation": "network namespace" if alone else "audit hook",
+        "isolation": "network namespace",
+        "study": STUDY,
         "steps": STEPS,
     }
     assert [one for one in noted.said if one.startswith("rehearsal: ")] == [
@@ -50,10 +52,9 @@ def test_a_bundle_that_works_passes(tmp_path: Path) -> None:
     ]
     lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     assert [words[0] for words in lines] == ["doctor", "study"]
-    if alone:
-        assert {words[2] for words in lines} == {"unreachable"}
-        own = Path("/proc/self/ns/net").readlink()
-        assert str(own) not in {words[1] for words in lines}
+    assert {words[2] for words in lines} == {"unreachable"}
+    own = Path("/proc/self/ns/net").readlink()
+    assert str(own) not in {words[1] for words in lines}
     assert list((tmp_path / "scratch").iterdir()) == []
     assert not {path.name for path in made.folder.iterdir()} & {MANIFEST, SIGNATURE}
     key = open_key(tmp_path / "key.pem")
@@ -103,6 +104,36 @@ def test_without_a_namespace_the_level_is_told(
     with pytest.raises(BundleError, match=r"'nerdistill doctor' \(exit code 1\): .*of doctor"):
         rehearse(made_with(tmp_path, doctor=1), wanted(tmp_path), noted)
     assert "max_user_namespaces" in noted.said[0]
+
+
+@pytest.mark.skipif(not isolation.can_strace(), reason="this machine has no strace")
+def test_strace_stands_in_for_a_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees the address that the stand-in's sockets name: what would ask it does not travel."""
+    monkeypatch.setattr(isolation, "can_unshare", lambda: False)
+    with pytest.raises(BundleError, match=r"asks another machine: .*192\.0\.2\.1"):
+        rehearse(made_with(tmp_path), wanted(tmp_path), Noted())
+
+
+def test_nothing_that_proves_it_is_no_plain_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict says so wherever it is read."""
+    monkeypatch.setattr(isolation, "can_unshare", lambda: False)
+    monkeypatch.setattr(isolation, "can_strace", lambda: False)
+    found = rehearse(made_with(tmp_path), wanted(tmp_path), Noted())
+    assert found["status"] == "passed, isolation not proven"
+    assert found["isolation"] == "audit hook"
+
+
+def test_a_study_that_cannot_run_here_is_loaded(tmp_path: Path) -> None:
+    """All that it names is looked for where the bundle has put it; what fails there fails."""
+    asked = replace(wanted(tmp_path), loaded="offline_assets/studies/own.toml")
+    found = rehearse(made_with(tmp_path), asked, Noted())
+    assert found["steps"] == [*STEPS[:2], "files of the study", STEPS[2]]
+    expected = r"'files of the study' .* study status \S+/current/offline_assets/studies/own\.toml"
+    broken = made_with(tmp_path / "broken", study=2)
+    with pytest.raises(BundleError, match=expected):
+        rehearse(broken, asked, Noted())
 
 
 def test_this_machine_s_own_bundle_can_be_rehearsed(tmp_path: Path) -> None:

@@ -118,6 +118,9 @@ def test_another_platform_s_is_not_rehearsed(
     changes = create(replace(later, version=8), Silent())
     assert changes.base is not None
     assert (changes.base.version, changes.volumes) == (7, ())
+    again = replace(wishes, out=tmp_path / "again", base=later.out, version=9)
+    with pytest.raises(ConfigError, match="is itself an update of demo 7"):
+        create(again, Silent())
 
 
 @pytest.mark.parametrize(
