@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.study.test_study_run import study
 
 __all__ = ["study"]
 
+Factory = pytest.TempPathFactory
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "slurm" / "study.sbatch"
 KEY = 32
@@ -125,7 +126,8 @@ def job(study: Path) -> Job:
         "NERDISTILL_VLLM_PYTHON": str(place / "vllm-python"),
         "OMP_NUM_THREADS": "1",
     }
-    environment.pop("NERDISTILL_HOME", None)
+    # The program here runs on the tests' own environment, which has another home.
+    environment["NERDISTILL_HOME"] = str(place)
     return Job(place, environment)
 
 
@@ -184,11 +186,31 @@ def test_a_job_that_is_cancelled_stays_ended(job: Job) -> None:
     assert job.requeued == []
 
 
-def test_a_job_outside_its_folder_says_where_to_start_it(job: Job) -> None:
-    """Called in a folder without the environment, it names what it missed."""
+def test_what_is_installed_elsewhere_is_only_read(job: Job, tmp_path_factory: Factory) -> None:
+    """The job works in the folder where it was submitted, and leaves the installation as it was."""
+    home = tmp_path_factory.mktemp("installed")
+    for name in (".venv", "offline_assets"):
+        (job.place / name).rename(home / name)
+    before = sorted(home.rglob("*"))
+    assert replace(job, environment={**job.environment, "NERDISTILL_HOME": str(home)}).run() == 0
+    assert (job.place / "work" / "results.json").is_file()
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_program_in_the_path_is_found(job: Job) -> None:
+    """As after `export PATH=/opt/nerdistill/current/.venv/bin:$PATH`."""
+    (job.place / ".venv" / "bin" / "nerdistill").rename(job.place / "bin" / "nerdistill")
+    assert (
+        replace(job, environment={**job.environment, "NERDISTILL_HOME": str(job.place)}).run() == 0
+    )
+
+
+def test_a_job_without_nerdistill_says_what_to_set(job: Job) -> None:
+    """It names where it looked."""
     shutil.rmtree(job.place / ".venv")
-    assert job.run() == 2
-    assert "Call sbatch in the folder that holds .venv/" in job.said
+    plain = {**job.environment, "PATH": f"{job.place / 'bin'}:/usr/bin:/bin"}
+    assert replace(job, environment=plain).run() == 2
+    assert "Set NERDISTILL_HOME to the folder that holds .venv/" in job.said
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
