@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from nerdistill.blend.plan import PoolName, plan_batches
 from nerdistill.labels import iob2_tags
 from nerdistill.student.tagger import load_student, save_tagger
-from nerdistill.train.loop import Example, TrainingRecord, prepare, train
+from nerdistill.train.loop import Run, TrainingRecord, train
+from nerdistill.train.pool import Pool, prepare
 from nerdistill.train.recipe import stage_starts
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def fit(
     """
     starts = stage_starts(curve, recipe)
     tagger = load_student(student, iob2_tags(types), seed=seed)
-    pools: dict[PoolName, list[Example]] = {
+    pools: dict[PoolName, Pool] = {
         "original": prepare(original, tagger.encoder, tagger.tags),
         "distilled": prepare(distilled, tagger.encoder, tagger.tags),
     }
@@ -61,12 +62,12 @@ def fit(
         curve,
         steps=recipe.steps,
         batch_size=recipe.batch_size,
-        original=[example.length for example in pools["original"]],
-        distilled=[example.length for example in pools["distilled"]],
+        original=pools["original"].lengths,
+        distilled=pools["distilled"].lengths,
         seed=seed,
         window_steps=recipe.window_steps,
     )
     with progress.task(title, total=recipe.steps, unit="steps") as task:
-        record = train(tagger, plan, pools, recipe, starts=starts, seed=seed, task=task)
+        (record,) = train([Run(tagger, plan, pools, recipe, starts, seed)], task=task)
     save_tagger(tagger, out)
     return record

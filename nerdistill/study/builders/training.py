@@ -52,6 +52,7 @@ def build_train(site: Site) -> Result:
         "losses": list(record.losses),
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "threads": torch.get_num_threads(),
+        "students": record.students,
         "versions": {"torch": torch.__version__},
     }
 
