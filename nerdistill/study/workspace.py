@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from nerdistill.study.lease import Lease, Pace
     from nerdistill.study.stage import Stage
+    from nerdistill.train.checkpoint import Checkpoints
 
 Record = dict[str, object]
 """What a stage's `record.json` holds: its identity, `result` and `seconds`."""
@@ -34,7 +35,7 @@ REPLIES = "replies"
 """The lease on the reply store: SQLite has one writer at a time on a network file system."""
 
 MADE = (
-    *("stages", "leases", "results.json", "report.md", "curves.svg", "f1.svg"),
+    *("stages", "leases", "checkpoints", "results.json", "report.md", "curves.svg", "f1.svg"),
     *(f"replies.sqlite{side}" for side in ("", "-wal", "-shm", "-journal")),
 )
 """What lies in a workspace's folder."""
@@ -60,6 +61,12 @@ class Workspace:
     def folder(self, stage: Stage) -> Path:
         """Where a stage's files lie."""
         return self.root / "stages" / stage.folder_name
+
+    def checkpoints(self, stage: Stage) -> Checkpoints:
+        """Where a training is saved now and then, for whoever goes on with it."""
+        from nerdistill.train.checkpoint import Checkpoints
+
+        return Checkpoints(self.root / "checkpoints" / stage.folder_name, stage.key)
 
     def record(self, stage: Stage) -> Record | None:
         """The record of a finished stage; None where it is not finished.
@@ -168,8 +175,10 @@ class Workspace:
             yield lease
 
     def _forget(self, stage: Stage) -> None:
-        """A finished stage needs no lease: whoever takes one finds the record."""
+        """A finished stage needs neither lease nor checkpoints: who comes finds the record."""
         if (self.folder(stage) / "record.json").exists():
+            if stage.kind == "train":
+                self.checkpoints(stage).remove()
             self.leases.remove(stage.folder_name)
 
     def _take(self, name: str) -> Lease | None:

@@ -13,7 +13,9 @@ import torch
 
 from nerdistill.errors import NerdistillError
 from nerdistill.train.batch import EMPTY, assemble, parts
+from nerdistill.train.interrupt import deferred
 from nerdistill.train.recipe import rate_at
+from nerdistill.train.resume import resume
 from nerdistill.train.stack import Stack, stackable
 from nerdistill.train.weights import optimizer
 from nerdistill.train.whole import Whole
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from nerdistill.progress import Task
     from nerdistill.student.tagger import Tagger
     from nerdistill.train.batch import Batch
+    from nerdistill.train.interrupt import Deferred
     from nerdistill.train.pool import Pool
     from nerdistill.train.recipe import Recipe
+    from nerdistill.train.resume import Saving
     from nerdistill.train.weights import Weights
 
 READ_EVERY = 20
@@ -110,6 +114,11 @@ class Course:
     useful: int = 0
     seconds: float = 0.0
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether losses can be read without waiting."""
+        return self.students.device.type == "cpu"
+
     def read(self) -> None:
         """Bring the losses from the device.
 
@@ -125,7 +134,7 @@ class Course:
         self.unread.clear()
 
 
-def train(runs: Sequence[Run], *, task: Task) -> list[TrainingRecord]:
+def train(runs: Sequence[Run], *, task: Task, saving: Saving | None = None) -> list[TrainingRecord]:
     """Train students of one shape in place, side by side, on exactly the planned batches.
 
     What one learns does not depend on the others, but for the order in which floats are added.
@@ -133,27 +142,50 @@ def train(runs: Sequence[Run], *, task: Task) -> list[TrainingRecord]:
     Args:
         runs: with equally many steps.
         task: advanced by one a step.
+        saving: where they are saved now and then, and go on from; a signal then waits for that.
 
     Raises:
         NerdistillError: a loss is no number any more.
     """
     course = _begin(runs)
-    began = time.monotonic()
-    examples = 0
-    for step in range(course.step, len(runs[0].plan)):
-        _step(course, runs)
-        examples += sum(len(run.plan[step]) for run in runs)
-        end = course.step == len(runs[0].plan)
-        if end or course.step % READ_EVERY == 0 or course.students.device.type == "cpu":
-            course.read()
-        rate = examples / max(time.monotonic() - began, 1e-9)
-        known = (
-            {"loss": sum(own[-1] for own in course.losses) / len(runs)} if course.losses[0] else {}
-        )
-        task.advance(1, sentences=rate, **known)
-    course.seconds += time.monotonic() - began
+    if saving is None:
+        _learn(course, runs, task)
+    else:
+        resume(course, runs, saving)
+        task.skip(course.step)
+        saving.begin(course)
+        with deferred() as signals:
+            _learn(course, runs, task, saving, signals)
     course.students.weights.write_back([run.tagger.model for run in runs])
     return [_record(course, run, own) for run, own in zip(runs, course.losses, strict=True)]
+
+
+def _learn(
+    course: Course,
+    runs: Sequence[Run],
+    task: Task,
+    saving: Saving | None = None,
+    signals: Deferred | None = None,
+) -> None:
+    """All steps that are left."""
+    began, before = time.monotonic(), course.seconds
+    examples = 0
+    steps = len(runs[0].plan)
+    while course.step < steps:
+        examples += sum(len(run.plan[course.step]) for run in runs)
+        _step(course, runs)
+        if course.step == steps or course.step % READ_EVERY == 0 or course.on_cpu:
+            course.read()
+        taken = time.monotonic() - began
+        course.seconds = before + taken
+        last = [own[-1] for own in course.losses if own]
+        told = {"loss": sum(last) / len(last)} if last else {}
+        task.advance(1, sentences=examples / max(taken, 1e-9), **told)
+        asked = signals is not None and signals.asked is not None
+        if saving and (asked or (course.step < steps and saving.due(course))):
+            saving.save(course)
+        if signals:
+            signals.deliver()
 
 
 def _begin(runs: Sequence[Run]) -> Course:

@@ -80,3 +80,26 @@ def optimizer(weights: Weights, student: int, *, decay: float) -> torch.optim.Ad
         values.grad = weights.grads[student, part]
         groups.append({"params": [values], "weight_decay": rate})
     return torch.optim.AdamW(groups, fused=True)
+
+
+def moments(adam: torch.optim.AdamW) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """The first and second moments of a student, `(numbers,)`, and the steps taken."""
+    states = [adam.state[group["params"][0]] for group in adam.param_groups]
+    first, second = (torch.cat([s[name] for s in states]) for name in ("exp_avg", "exp_avg_sq"))
+    return first, second, float(states[0]["step"])
+
+
+def set_moments(
+    adam: torch.optim.AdamW, first: torch.Tensor, second: torch.Tensor, taken: float
+) -> None:
+    """Give a new optimizer the moments and steps of another."""
+    start = 0
+    for group in adam.param_groups:
+        values = group["params"][0]
+        own = slice(start, start + len(values))
+        adam.state[values] = {
+            "step": torch.tensor(taken, dtype=torch.float32, device=values.device),
+            "exp_avg": first[own].to(values.device, copy=True),
+            "exp_avg_sq": second[own].to(values.device, copy=True),
+        }
+        start = own.stop

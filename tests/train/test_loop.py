@@ -21,7 +21,7 @@ from nerdistill.student.tagger import load_student
 from nerdistill.train import batch as batches
 from nerdistill.train import loop
 from nerdistill.train.batch import assemble, parts
-from nerdistill.train.fit import fit
+from nerdistill.train.fit import Job, encode_pools, fit
 from nerdistill.train.pool import load_pool, prepare, save_pool
 from nerdistill.train.recipe import Recipe
 from nerdistill.train.stack import Stack
@@ -43,20 +43,25 @@ def student(tmp_path: Path) -> Path:
     return save_tiny_student(tmp_path / "student", WORDS)
 
 
-def run(student: Path, out: Path, *, curve: Curve, recipe: Recipe, seed: int = 1) -> TrainingRecord:
-    """One training on made-up pools."""
-    return fit(
-        student=student,
-        types=TYPES,
-        original=sentences(12),
-        distilled=sentences(20, fillers=5),
-        curve=curve,
-        recipe=recipe,
-        seed=seed,
-        out=out,
-        progress=Silent(),
-        title="test",
+def run(
+    student: Path,
+    out: Path,
+    *,
+    curve: Curve,
+    recipe: Recipe,
+    seed: int = 1,
+    original: list[Sentence] | None = None,
+) -> TrainingRecord:
+    """One training on made-up pools, or on these original sentences alone."""
+    pools = encode_pools(
+        student,
+        TYPES,
+        original=sentences(12) if original is None else original,
+        distilled=sentences(20, fillers=5) if original is None else [],
     )
+    job = Job(student, TYPES, pools, curve, recipe, seed, out)
+    (record,) = fit([job], progress=Silent(), title="test")
+    return record
 
 
 SHORT = Recipe(steps=6, batch_size=4, learning_rate=1e-3)
@@ -179,17 +184,12 @@ def test_a_diverged_training_is_told(student: Path, tmp_path: Path) -> None:
 def test_a_step_of_masked_words_teaches_nothing(student: Path, tmp_path: Path) -> None:
     """Where every word has weight 0 there is no gradient, hence no number that is none."""
     bare = [replace(s, weights=(0.0,) * len(s.tokens)) for s in sentences(6)]
-    record = fit(
-        student=student,
-        types=TYPES,
-        original=bare,
-        distilled=[],
+    record = run(
+        student,
+        tmp_path / "out",
         curve=Constant(0.0),
         recipe=replace(SHORT, weight_decay=0.0),
-        seed=1,
-        out=tmp_path / "out",
-        progress=Silent(),
-        title="test",
+        original=bare,
     )
     assert set(record.losses) == {0.0}
     before, after = (load_file(f / "model.safetensors") for f in (student, tmp_path / "out"))
@@ -204,18 +204,7 @@ def test_the_loss_is_a_mean_over_words(student: Path, tmp_path: Path) -> None:
     config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     (student / "config.json").write_text(json.dumps(config))
     pool = [replace(s, weights=(0.5,) + (2.0,) * (len(s.tokens) - 1)) for s in sentences(12)]
-    record = fit(
-        student=student,
-        types=TYPES,
-        original=pool,
-        distilled=[],
-        curve=Constant(0.0),
-        recipe=recipe,
-        seed=1,
-        out=tmp_path / "out",
-        progress=Silent(),
-        title="test",
-    )
+    record = run(student, tmp_path / "out", curve=Constant(0.0), recipe=recipe, original=pool)
     tagger = load_student(student, TAGS, seed=1)
     tagger.model.train(mode=False)
     total = weight = 0.0

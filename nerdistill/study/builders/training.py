@@ -23,7 +23,7 @@ def build_train(site: Site) -> Result:
     """Train one student on the batches that its curve and seed plan."""
     import torch
 
-    from nerdistill.train.fit import fit
+    from nerdistill.train.fit import Job, encode_pools, fit
 
     params = site.stage.params
     pools: dict[str, tuple[Sentence, ...]] = {
@@ -33,18 +33,18 @@ def build_train(site: Site) -> Result:
     spec = cast("Mapping[str, object]", params["curve"])
     curve = build_curve(spec, original=len(original), distilled=len(distilled))
     settings = {name: params[name] for name in Recipe.__dataclass_fields__}
-    record = fit(
-        student=site.stage.files["student"],
-        types=site.types,
-        original=original,
-        distilled=distilled,
-        curve=curve,
-        recipe=Recipe(**settings),  # type: ignore[arg-type] # checked by the study's configuration
-        seed=site.number("seed"),
-        out=site.folder / MODEL,
-        progress=site.progress,
-        title=site.stage.title,
+    student = site.stage.files["student"]
+    job = Job(
+        student,
+        site.types,
+        encode_pools(student, site.types, original=original, distilled=distilled),
+        curve,
+        Recipe(**settings),  # type: ignore[arg-type] # checked by the study's configuration
+        site.number("seed"),
+        site.folder / MODEL,
+        site.workspace.checkpoints(site.stage),
     )
+    (record,) = fit([job], progress=site.progress, title=site.stage.title)
     return {
         "curve": describe(curve),
         "examples": record.shown,
