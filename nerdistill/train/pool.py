@@ -46,10 +46,18 @@ class Pool:
     classes: NDArray[np.int32]
     weights: NDArray[np.float32]
 
+    def __len__(self) -> int:
+        """How many sentences there are."""
+        return len(self.windows) - 1
+
     @property
     def lengths(self) -> list[int]:
         """The word pieces of each sentence, which is what the model's time depends on."""
         return [int(length) for length in np.diff(self.starts[self.windows])]
+
+
+_START, _NONE = np.zeros(1, np.int64), np.zeros(0, np.int32)
+EMPTY = Pool(_START, _START, _START, _NONE, _NONE, _NONE, np.zeros(0, np.float32))
 
 
 def prepare(sentences: Sequence[Sentence], encoder: Encoder, tags: Sequence[str]) -> Pool:
