@@ -97,6 +97,7 @@ class Course:
     Attributes:
         students: the models.
         optimizers: one a student.
+        clips: `(students,)`: each one's largest gradient norm, on the device.
         step: the next one.
         losses: of each student, those that were read.
         unread: `(students,)` each, on the device: those that were not.
@@ -107,6 +108,7 @@ class Course:
 
     students: Students
     optimizers: list[torch.optim.AdamW]
+    clips: torch.Tensor
     step: int = 0
     losses: list[list[float]] = field(default_factory=list)
     unread: list[torch.Tensor] = field(default_factory=list)
@@ -189,11 +191,14 @@ def _learn(
 
 
 def _begin(runs: Sequence[Run]) -> Course:
+    # What is not multiplied in bfloat16 is meant to be exact.
+    torch.set_float32_matmul_precision("highest")
     students = _students(runs)
     optimizers = [
         optimizer(students.weights, k, decay=run.recipe.weight_decay) for k, run in enumerate(runs)
     ]
-    return Course(students, optimizers, losses=[[] for _ in runs])
+    clips = students.weights.grads.new_tensor([run.recipe.clip for run in runs])
+    return Course(students, optimizers, clips, losses=[[] for _ in runs])
 
 
 def _students(runs: Sequence[Run]) -> Students:
@@ -220,8 +225,8 @@ def _step(course: Course, runs: Sequence[Run]) -> None:
         course.fed += batch.pieces.numel()
         course.useful += sum(batch.counts)
     # As clip_grad_norm_ does, for each student; the optimizer divides as it reads.
-    clips = weights.grads.new_tensor([run.recipe.clip for run in runs])
-    scales = ((torch.linalg.vector_norm(weights.grads, dim=1) + 1e-6) / clips).clamp(min=1).float()
+    norms = torch.linalg.vector_norm(weights.grads, dim=1)
+    scales = ((norms + 1e-6) / course.clips).clamp(min=1).float()
     for k, run in enumerate(runs):
         if course.step in run.starts:
             course.optimizers[k] = optimizer(weights, k, decay=run.recipe.weight_decay)

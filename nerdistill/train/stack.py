@@ -16,7 +16,7 @@ from transformers.activations import ACT2FN
 
 from nerdistill.train.attention import attend
 from nerdistill.train.dropout import Streams
-from nerdistill.train.weights import ALIGNED, Weights
+from nerdistill.train.weights import ALIGNED, Weights, multiplies_bf16
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,8 +119,7 @@ class Stack:
         self._activate = cast(
             "Callable[[torch.Tensor], torch.Tensor]", ACT2FN[self._config.hidden_act]
         )
-        if low is None:
-            low = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        low = multiplies_bf16(self.device) if low is None else low
         self._low = torch.zeros_like(self.weights.values, dtype=torch.bfloat16) if low else None
         self._norms = {
             name: self._leaf(name) for name in self.weights.places if "LayerNorm" in name

@@ -69,6 +69,11 @@ class Weights:
                     parameter.grad = None
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices in bfloat16 by itself, and so is asked to."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def optimizer(weights: Weights, student: int, *, decay: float) -> torch.optim.AdamW:
     """AdamW for one student, which decays matrices but neither biases nor layer norms."""
     groups = []

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from nerdistill.train.attention import move
-from nerdistill.train.weights import Weights
+from nerdistill.train.weights import Weights, multiplies_bf16
 
 if TYPE_CHECKING:
     from nerdistill.student.tagger import Tagger
@@ -43,7 +43,7 @@ class Whole:
         if batch.slots is not None and batch.rows is not None:
             slots = slots.new_full((sum(sizes),), self._pad)
             slots[batch.slots] = batch.pieces[0, batch.rows]
-        bf16 = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        bf16 = multiplies_bf16(self.device)
         found = []
         for group, pieces in zip(batch.groups, torch.split(slots, sizes), strict=True):
             mask = torch.ones(group.shape, dtype=torch.int64, device=self.device)
