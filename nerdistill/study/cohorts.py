@@ -46,7 +46,7 @@ class Cohorts:
         chosen = [stage]
         if stage.kind != "train" or not self.several:
             return chosen
-        most = self._most or self._room(stage)
+        most = self._room(stage)
         steps = self._steps(stage)
         for other in ready:
             if len(chosen) >= most:
@@ -62,11 +62,13 @@ class Cohorts:
         return set(self._workspace.checkpoints(stage).steps()) or {0}
 
     def _room(self, stage: Stage) -> int:
-        from nerdistill.train.memory import students_that_fit
+        from nerdistill.train.memory import stacks, students_that_fit
         from nerdistill.train.pool import load_pool
 
-        pools = [load_pool(self._workspace.folder(one)) for one in stage.inputs.values()]
         config = json.loads((stage.files["student"] / "config.json").read_text(encoding="utf-8"))
+        if self._most is not None:
+            return self._most if stacks(config) else 1
+        pools = [load_pool(self._workspace.folder(one)) for one in stage.inputs.values()]
         batch_size = stage.params["batch_size"]
         return students_that_fit(config, pools, batch_size=int(str(batch_size)))
 

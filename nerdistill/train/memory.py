@@ -1,4 +1,4 @@
-"""How many students fit into a GPU side by side, told from their shapes."""
+"""Which students can be trained side by side, and how many a GPU holds, told from their shapes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from nerdistill.train.batch import MICRO_BATCH_PIECES
+from nerdistill.train.weights import ALIGNED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,16 @@ PER_WEIGHT = 4 * 5 + 2
 """Bytes: value, gradient, two moments, transformers' own copy, and the value in bfloat16."""
 
 
+def stacks(config: Mapping[str, object]) -> bool:
+    """Whether a configuration is that of a plain BERT, whose layers are written out in `stack`."""
+    return (
+        config.get("model_type") == "bert"
+        and not config.get("is_decoder")
+        and config.get("position_embedding_type", "absolute") == "absolute"
+        and int(str(config.get("hidden_size", 1))) % ALIGNED == 0
+    )
+
+
 def students_that_fit(
     config: Mapping[str, object], pools: Sequence[Pool], *, batch_size: int
 ) -> int:
@@ -32,7 +43,7 @@ def students_that_fit(
         pools: what it is trained on.
         batch_size: sentences a step.
     """
-    if not torch.cuda.is_available() or config.get("model_type") != "bert":
+    if not torch.cuda.is_available() or not stacks(config):
         return 1
     free, _ = torch.cuda.mem_get_info()
     longest = heapq.nlargest(batch_size, (length for pool in pools for length in pool.lengths))

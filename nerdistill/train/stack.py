@@ -16,7 +16,8 @@ from transformers.activations import ACT2FN
 
 from nerdistill.train.attention import attend
 from nerdistill.train.dropout import Streams
-from nerdistill.train.weights import ALIGNED, Weights, multiplies_bf16
+from nerdistill.train.memory import stacks
+from nerdistill.train.weights import Weights, multiplies_bf16
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,13 +44,9 @@ class BertShape(Protocol):
 
 def stackable(model: PreTrainedModel) -> bool:
     """Whether a model is a plain BERT, whose layers are written out here."""
-    config = model.config
     return (
         type(model).__name__ == "BertForTokenClassification"
-        and not config.is_decoder
-        and getattr(config, "position_embedding_type", "absolute") == "absolute"
-        and config.hidden_act in ACT2FN
-        and config.hidden_size % ALIGNED == 0
+        and stacks(model.config.to_dict())
         and all(parameter.requires_grad for parameter in model.parameters())
     )
 

@@ -142,6 +142,18 @@ def test_only_trainings_of_one_size_and_step_go_together(study: Path, tmp_path: 
     assert Cohorts(workspace, 9).around(second, ready) == [second]
 
 
+def test_other_architectures_are_trained_one_by_one(study: Path, tmp_path: Path) -> None:
+    """Only a plain BERT's layers are written out for several students."""
+    ready = _trainings(study)
+    cohorts = Cohorts(Workspace(tmp_path / "work"), 9)
+    assert len(cohorts.around(ready[0], ready)) > 1
+    file = study.parent / "student" / "config.json"
+    config = json.loads(file.read_text())
+    for change in ({"model_type": "electra"}, {"is_decoder": True}, {"hidden_size": 40}):
+        file.write_text(json.dumps(config | change))
+        assert cohorts.around(ready[0], ready) == [ready[0]]
+
+
 def test_without_a_gpu_students_are_trained_one_by_one(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
