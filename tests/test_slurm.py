@@ -160,7 +160,7 @@ def stopped(job: Job, number: signal.Signals) -> None:
     script = job.start()
     server = int((job.place / "started").read_text())
     script.send_signal(number)
-    assert script.wait(timeout=120) == 130, job.said
+    assert script.wait(timeout=120) == 143, job.said
     assert ends(server)
     assert not list((job.place / "tmp").iterdir())
     assert not list((job.place / "work" / "stages").glob(".*"))

@@ -6,12 +6,15 @@ import importlib
 import signal
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
 from nerdistill import __version__, offline, places, sharing
 from nerdistill.errors import NerdistillError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 COMMANDS: dict[str, str] = {
     "annotate": "Let a language model label text, and compare such labels.",
@@ -27,7 +30,7 @@ COMMANDS: dict[str, str] = {
 }
 """Each command lives in nerdistill/cli/NAME.py as `command`; its help stands here, unimported."""
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 class LazyGroup(click.Group):
@@ -101,27 +104,35 @@ def command(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
 
-    0 success, 1 failure at run time, 2 wrong usage or input, 130 on Ctrl-C.
+    0 success, 1 failure at run time, 2 wrong usage or input, 130 on Ctrl-C, 143 on SIGTERM, as
+    a scheduler sends it: run again, the command goes on from there.
     """
     offline.enforce()
     # Corpora, replies and reports may be confidential: what a command writes is its user's alone.
     sharing.keep_private()
     # Schedulers end a job so: it then stops as on Ctrl-C, and leaves nothing half-done.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
     words = sys.argv[1:] if arguments is None else arguments
     sys.exit(_run(words))
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise TerminatedError
 
 
 def _run(words: list[str]) -> int:
     debug = "--debug" in words
     try:
         result: Any = command.main(args=words, prog_name="nerdistill", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("nerdistill: interrupted", err=True)
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        click.echo("nerdistill: interrupted", err=True)
-        return INTERRUPTED
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        # click makes the one of the other.
+        terminated = isinstance(error.__cause__ or error, TerminatedError)
+        click.echo(f"nerdistill: {'terminated' if terminated else 'interrupted'}", err=True)
+        return TERMINATED if terminated else INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -43,6 +43,14 @@ def _study_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def _cohort(_context: click.Context, _option: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither auto nor a number above 0")
+    return int(value)
+
+
 @click.group()
 def command() -> None:
     """Run a three-phase study, see where it stands, write its report."""
@@ -52,6 +60,15 @@ def command() -> None:
 @_study_options
 @progress_option
 @click.option("--annotator", help="The teacher's backend; the same as --set teacher.annotator=…")
+@click.option(
+    "--cohort",
+    metavar="auto|N",
+    default="auto",
+    show_default=True,
+    callback=_cohort,
+    help="Students to train side by side. auto: as many as fit into the GPU's free memory, up to "
+    "16; one on a CPU, where more gain nothing. What each learns stays the same.",
+)
 def run(
     study: Path,
     workspace: Path | None,
@@ -59,6 +76,7 @@ def run(
     as_json: bool,
     progress: Mode,
     annotator: str | None,
+    cohort: int | None,
 ) -> None:
     """Run what is missing of a study, then print its tables and write its report.
 
@@ -75,7 +93,7 @@ def run(
     extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
     graph, place = _open(study, workspace, (*settings, *extra))
     with open_progress(progress) as shown:
-        results = run_study(graph, place, shown)
+        results = run_study(graph, place, shown, cohort=cohort)
     _present(results, place, as_json=as_json)
 
 

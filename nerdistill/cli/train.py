@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nerdistill.types import Sentence
 
 PATH = click.Path(path_type=Path)
+VERSION = 1
+"""Of the training loop: raised when the same command makes another model."""
 
 
 @click.command()
@@ -105,7 +107,8 @@ def command(
     """Train one student on original and distilled data.
 
     OUT can be opened by `nerdistill evaluate`, `nerdistill predict` and by transformers'
-    AutoModelForTokenClassification; OUT/training.json tells how it was made.
+    AutoModelForTokenClassification; OUT/training.json tells how it was made. A training that was
+    killed goes on from its last checkpoint when the same command is run again.
 
     \b
     Example, Simple Mix on the demo corpus:
@@ -114,6 +117,7 @@ def command(
     """
     from nerdistill import assets
     from nerdistill.blend.curve import describe
+    from nerdistill.digest import digest_folder, digest_of
     from nerdistill.files import write_whole
     from nerdistill.labels import load_schema
     from nerdistill.progress import open_progress
@@ -125,22 +129,17 @@ def command(
     blend = _curve(curve, parameters, mean_share)
     pools = [_read(original, types), _read(distilled, types)]
     recipe = Recipe(steps, batch_size, learning_rate, schedule=schedule)
-    with _folder_aside(out.resolve()) as aside:
-        from nerdistill.train.fit import fit
+    key = digest_of([VERSION, digest_folder(folder), types, pools, describe(blend), recipe, seed])
+    place = out.resolve()
+    with _folder_aside(place) as aside:
+        from nerdistill.train.checkpoint import Checkpoints
+        from nerdistill.train.fit import Job, encode_pools, fit
 
+        checkpoints = Checkpoints(place.with_name(f".{place.name}.checkpoints"), key)
+        encoded = encode_pools(folder, types, original=pools[0], distilled=pools[1])
+        job = Job(folder, types, encoded, blend, recipe, seed, aside, checkpoints)
         with open_progress(progress) as shown:
-            record = fit(
-                student=folder,
-                types=types,
-                original=pools[0],
-                distilled=pools[1],
-                curve=blend,
-                recipe=recipe,
-                seed=seed,
-                out=aside,
-                progress=shown,
-                title=f"train {curve}",
-            )
+            (record,) = fit([job], progress=shown, title=f"train {curve}")
         sources = {"student": folder, "original": original, "distilled": distilled}
         told = {
             **{name: None if path is None else str(path) for name, path in sources.items()},
@@ -151,6 +150,7 @@ def command(
             **asdict(record),
         }
         write_whole(aside / "training.json", json.dumps(told, indent=1) + "\n")
+    checkpoints.remove()
     if as_json:
         click.echo(json.dumps({"out": str(out), **told}))
         return

@@ -83,6 +83,15 @@ def load_student(folder: Path, tags: Sequence[str], *, seed: int) -> Tagger:
     return tagger
 
 
+def load_encoder(folder: Path) -> Encoder:
+    """How a student reads sentences, without its weights.
+
+    Raises:
+        AssetError: the folder is not a student.
+    """
+    return _encoder(folder)[1]
+
+
 def load_tagger(folder: Path) -> Tagger:
     """A trained tagger, with the tags it was trained for; on `best_device()`.
 
@@ -148,15 +157,12 @@ def _config(folder: Path) -> dict[str, object]:
 
 def _load(folder: Path, tags: tuple[str, ...]) -> tuple[Tagger, set[str]]:
     """The model, and the names of the weights that the folder did not hold."""
-    config = _config(folder)
+    tokenizer, encoder = _encoder(folder)
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         # Without trust_remote_code=False, transformers offers at the terminal to run the
         # folder's own Python.
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
         model, loaded = transformers.AutoModelForTokenClassification.from_pretrained(
             folder,
             id2label=dict(enumerate(tags)),
@@ -168,10 +174,8 @@ def _load(folder: Path, tags: tuple[str, ...]) -> tuple[Tagger, set[str]]:
             ignore_mismatched_sizes=True,  # told below, in one line
             output_loading_info=True,
         )
-        encoder = Encoder(tokenizer, _max_pieces(config))
     except Exception as error:  # the libraries' parsers raise what they like
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise AssetError(f"model folder {folder} cannot be loaded: {reason}", _HINT) from error
+        raise _unreadable(folder, error) from error
     wrong = sorted(str(row[0]) for row in loaded["mismatched_keys"])
     if wrong:
         raise AssetError(
@@ -180,6 +184,22 @@ def _load(folder: Path, tags: tuple[str, ...]) -> tuple[Tagger, set[str]]:
             _HINT,
         )
     return Tagger(model.to(best_device()), tokenizer, encoder, tags), set(loaded["missing_keys"])
+
+
+def _encoder(folder: Path) -> tuple[PreTrainedTokenizerBase, Encoder]:
+    config = _config(folder)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        return tokenizer, Encoder(tokenizer, _max_pieces(config))
+    except Exception as error:  # as above
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> AssetError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return AssetError(f"model folder {folder} cannot be loaded: {reason}", _HINT)
 
 
 def _max_pieces(config: dict[str, object]) -> int:

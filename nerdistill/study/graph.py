@@ -36,7 +36,15 @@ PLACES = (
 """Settings of a teacher that say where and how it is asked, not what."""
 LOADING = frozenset({"vllm", "vllm-offline"})
 """Annotators whose model may be a folder."""
-VERSIONS = {"corpus": 1, "annotate": 1, "sample": 1, "distil": 1, "train": 1, "evaluate": 1}
+VERSIONS = {
+    "corpus": 1,
+    "annotate": 1,
+    "sample": 1,
+    "distil": 1,
+    "encode": 1,
+    "train": 2,
+    "evaluate": 1,
+}
 """Of each builder. Raise one when its results change: stages are then done anew."""
 
 
@@ -193,6 +201,13 @@ class Graph:
             return test
         return {"heldout-validation": self.corpus(self.config.validation.corpus), **test}
 
+    def encoded(self, corpus: Stage) -> Stage:
+        """Cut a labelled corpus into the student's word pieces, once for all who train on it."""
+        params, files = {"types": self.types}, {"student": self.student}
+        title = f"encode what was made by: {corpus.title}"
+        inputs = {"corpus": corpus}
+        return Stage("encode", VERSIONS["encode"], params, inputs, files, title=title)
+
     def train(
         self, regimen: Regimen, *, sample: Stage, pool: Stage | None, seed: int, title: str
     ) -> Stage:
@@ -206,9 +221,9 @@ class Graph:
         }
         inputs: dict[str, Stage] = {}
         if regimen.parameters.get("share") != 1.0:
-            inputs["original"] = sample
+            inputs["original"] = self.encoded(sample)
         if pool is not None:
-            inputs["distilled"] = pool
+            inputs["distilled"] = self.encoded(pool)
         files = {"student": self.student}
         return Stage("train", VERSIONS["train"], params, inputs, files, title=f"train {title}")
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nerdistill.study.builders import BUILDERS
 from nerdistill.study.builders.site import Site
+from nerdistill.study.builders.training import build_cohort
+from nerdistill.study.cohorts import Cohorts
 from nerdistill.study.lease import LeaseLostError
 from nerdistill.study.results import collect
 from nerdistill.study.stage import in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from nerdistill.digest import Digest
     from nerdistill.progress import Progress
+    from nerdistill.study.builders.site import Result
     from nerdistill.study.graph import Graph
     from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace
@@ -25,8 +32,16 @@ def stages_of(graph: Graph) -> list[Stage]:
     return list(in_order([*audits, *cells]))
 
 
-def run_study(graph: Graph, workspace: Workspace, progress: Progress) -> dict[str, object]:
+def run_study(
+    graph: Graph, workspace: Workspace, progress: Progress, *, cohort: int | None = None
+) -> dict[str, object]:
     """Do what is missing, together with whoever else is at it, and return the results.
+
+    Args:
+        graph: the study.
+        workspace: what is there, and where the rest goes.
+        progress: tells it.
+        cohort: students to train side by side at most; None: as many as pay on this machine.
 
     Raises:
         WorkspaceError: the workspace is damaged or cannot be written.
@@ -36,22 +51,34 @@ def run_study(graph: Graph, workspace: Workspace, progress: Progress) -> dict[st
         progress.say(line)
     finished: set[Digest] = set()
     told: set[str] = set()
+    cohorts = Cohorts(workspace, cohort)
+    if cohorts.several:
+        # First what trainings read, so that many are ready at once.
+        stages.sort(key=lambda stage: stage.kind in {"train", "evaluate"})
     with progress.task(f"study {graph.config.name}", total=len(stages), unit="stages") as task:
         while left := [stage for stage in stages if stage.key not in finished]:
             before = len(finished)
             held: list[Stage] = []
             for stage in left:
-                if any(needed.key not in finished for needed in stage.inputs.values()):
+                if not _ready(stage, finished) or stage in held:
                     continue
-                if _done(stage, workspace, progress):
-                    finished.add(stage.key)
-                    task.advance()
-                else:
-                    held.append(stage)
+                ready = [one for one in left if _ready(one, finished) and one not in held]
+                together = cohorts.around(stage, ready)
+                done = _done(together, workspace, progress)
+                finished |= done
+                task.advance(len(done))
+                # Not tried again one by one: leases of a dead runner's cohort end together.
+                held += [one for one in together if one.key not in done]
             if len(finished) == before:
                 _tell_holders(held, workspace, progress, told)
                 workspace.wait()
         return collect(graph, workspace)
+
+
+def _ready(stage: Stage, finished: set[Digest]) -> bool:
+    """Whether a stage is left, and all that it reads is there."""
+    needed = (one.key in finished for one in stage.inputs.values())
+    return stage.key not in finished and all(needed)
 
 
 def _tell_holders(
@@ -67,27 +94,44 @@ def _tell_holders(
                 told.add(line)
 
 
-def _done(stage: Stage, workspace: Workspace, progress: Progress) -> bool:
-    """Whether a stage is finished, after an attempt at it if it was not."""
-    if workspace.record(stage) is not None:
-        return True
+def _done(stages: Sequence[Stage], workspace: Workspace, progress: Progress) -> set[Digest]:
+    """Those of the stages that are finished, after an attempt at all that were not."""
+    missing = [stage for stage in stages if workspace.record(stage) is None]
     try:
-        return _build(stage, workspace, progress)
+        if len(missing) == 1:
+            (stage,) = missing
+            build = BUILDERS[stage.kind]
+            workspace.run(stage, lambda folder: build(Site(stage, folder, workspace, progress)))
+        elif missing:
+            workspace.run_together(missing, partial(_train, missing, workspace, progress))
     except LeaseLostError as error:
         progress.say(str(error))
-        return False
+    finished = [stage for stage in stages if workspace.record(stage) is not None]
+    for stage in finished:
+        if stage in missing:
+            _tell(stage, workspace, progress)
+    return {stage.key for stage in finished}
 
 
-def _build(stage: Stage, workspace: Workspace, progress: Progress) -> bool:
-    """Build a stage; False where another runner is at it."""
-    record = workspace.run(
-        stage, lambda folder: BUILDERS[stage.kind](Site(stage, folder, workspace, progress))
+def _train(
+    stages: Sequence[Stage],
+    workspace: Workspace,
+    progress: Progress,
+    places: Mapping[Digest, Path],
+) -> list[Result]:
+    """Train those of a cohort's students who are here to be trained."""
+    return build_cohort(
+        [
+            Site(stage, places[stage.key], workspace, progress)
+            for stage in stages
+            if stage.key in places
+        ]
     )
-    if record is None:
-        return False
-    result = record["result"]
-    facts = result if isinstance(result, dict) else {}
-    f1 = facts.get("f1")
+
+
+def _tell(stage: Stage, workspace: Workspace, progress: Progress) -> None:
+    record = workspace.record(stage) or {}
+    facts = record["result"]
+    f1 = facts.get("f1") if isinstance(facts, dict) else None
     shown = f": F1 {f1:.2f}" if isinstance(f1, float) else ""
     progress.say(f"{stage.title}{shown} ({record['seconds']} s)")
-    return True

@@ -21,20 +21,25 @@ from nerdistill.files import sync, sync_folder, write_whole
 from nerdistill.study.lease import USUAL, LeaseLostError, Leases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from nerdistill.digest import Digest
     from nerdistill.study.lease import Lease, Pace
     from nerdistill.study.stage import Stage
+    from nerdistill.train.checkpoint import Checkpoints
 
 Record = dict[str, object]
 """What a stage's `record.json` holds: its identity, `result` and `seconds`."""
+
+Result = dict[str, object]
+"""What a stage found."""
 
 REPLIES = "replies"
 """The lease on the reply store: SQLite has one writer at a time on a network file system."""
 
 MADE = (
-    *("stages", "leases", "results.json", "report.md", "curves.svg", "f1.svg"),
+    *("stages", "leases", "checkpoints", "results.json", "report.md", "curves.svg", "f1.svg"),
     *(f"replies.sqlite{side}" for side in ("", "-wal", "-shm", "-journal")),
 )
 """What lies in a workspace's folder."""
@@ -60,6 +65,12 @@ class Workspace:
     def folder(self, stage: Stage) -> Path:
         """Where a stage's files lie."""
         return self.root / "stages" / stage.folder_name
+
+    def checkpoints(self, stage: Stage) -> Checkpoints:
+        """Where a training is saved now and then, for whoever goes on with it."""
+        from nerdistill.train.checkpoint import Checkpoints
+
+        return Checkpoints(self.root / "checkpoints" / stage.folder_name, stage.key)
 
     def record(self, stage: Stage) -> Record | None:
         """The record of a finished stage; None where it is not finished.
@@ -126,7 +137,7 @@ class Workspace:
             return [f"{told} ({min(others)}). To change them: {sharing.remedy(root)}"]
         return []
 
-    def run(self, stage: Stage, build: Callable[[Path], dict[str, object]]) -> Record | None:
+    def run(self, stage: Stage, build: Callable[[Path], Result]) -> Record | None:
         """The stage's record: read where it is finished, else built; None if another builds it.
 
         Args:
@@ -137,14 +148,29 @@ class Workspace:
             LeaseLostError: another runner took the stage over; what was built here is dropped.
             WorkspaceError: the folder cannot be written.
         """
-        done = self.record(stage)
-        if done is not None:
-            return done
-        with self._leased(stage) as lease:
-            if lease is None:
-                return None
-            # Its last holder may have finished it since.
-            return self.record(stage) or self._build(stage, build, lease)
+        (record,) = self.run_together([stage], lambda places: [build(places[stage.key])])
+        return record
+
+    def run_together(
+        self, stages: Sequence[Stage], build: Callable[[dict[Digest, Path]], list[Result]]
+    ) -> list[Record | None]:
+        """As `run`, of several stages at once: those that are neither finished nor held by others.
+
+        Args:
+            stages: whose inputs are finished.
+            build: is given the folder of each stage that is to be built, by its key; returns their
+                results in that order.
+        """
+        with ExitStack() as stack:
+            claimed: dict[Digest, tuple[Stage, Lease]] = {}
+            for stage in stages:
+                lease = None if self.record(stage) else stack.enter_context(self._leased(stage))
+                # Its last holder may have finished it since.
+                if lease is not None and self.record(stage) is None:
+                    claimed[stage.key] = stage, lease
+            if claimed:
+                self._build(list(claimed.values()), build)
+        return [self.record(stage) for stage in stages]
 
     def holder(self, stage: Stage) -> str | None:
         """Who is at a stage, in words; None where nobody is."""
@@ -168,8 +194,10 @@ class Workspace:
             yield lease
 
     def _forget(self, stage: Stage) -> None:
-        """A finished stage needs no lease: whoever takes one finds the record."""
+        """A finished stage needs neither lease nor checkpoints: who comes finds the record."""
         if (self.folder(stage) / "record.json").exists():
+            if stage.kind == "train":
+                self.checkpoints(stage).remove()
             self.leases.remove(stage.folder_name)
 
     def _take(self, name: str) -> Lease | None:
@@ -183,25 +211,48 @@ class Workspace:
             ) from error
 
     def _build(
-        self, stage: Stage, build: Callable[[Path], dict[str, object]], lease: Lease
-    ) -> Record | None:
-        place = self.folder(stage)
-        self._clear(stage, place)
-        attempt = place.with_name(f".{place.name}.{lease.holder}")
-        sharing.make_folder(attempt)
+        self,
+        claimed: Sequence[tuple[Stage, Lease]],
+        build: Callable[[dict[Digest, Path]], list[Result]],
+    ) -> None:
+        attempts: dict[Digest, Path] = {}
         try:
-            self._fill(stage, build, attempt)
-            self._check(lease, stage)
-            _publish(attempt, place)
+            for stage, lease in claimed:
+                place = self.folder(stage)
+                self._clear(stage, place)
+                attempts[stage.key] = place.with_name(f".{place.name}.{lease.holder}")
+                sharing.make_folder(attempts[stage.key])
+            self._fill([stage for stage, _ in claimed], build, attempts)
+            self._publish(claimed, attempts)
         except LeaseLostError:
             raise
         except Exception:
             # Who takes a stage over removes this folder: then any failure may be due to that.
-            self._check(lease, stage)
+            for stage, lease in claimed:
+                self._check(lease, stage)
             raise
         finally:
-            shutil.rmtree(attempt, ignore_errors=True)
-        return self.record(stage)
+            for attempt in attempts.values():
+                shutil.rmtree(attempt, ignore_errors=True)
+
+    def _publish(
+        self, claimed: Sequence[tuple[Stage, Lease]], attempts: Mapping[Digest, Path]
+    ) -> None:
+        """Put every stage into its place whose lease is still held; then tell of one that was lost.
+
+        Raises:
+            LeaseLostError: another runner has taken a stage over.
+        """
+        lost: list[LeaseLostError] = []
+        for stage, lease in claimed:
+            try:
+                self._check(lease, stage)
+            except LeaseLostError as error:
+                lost.append(error)
+            else:
+                _publish(attempts[stage.key], self.folder(stage))
+        if lost:
+            raise lost[0]
 
     def _check(self, lease: Lease, stage: Stage) -> None:
         if not lease.held():
@@ -223,19 +274,27 @@ class Workspace:
                 left.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
 
-    def _fill(self, stage: Stage, build: Callable[[Path], dict[str, object]], folder: Path) -> None:
+    def _fill(
+        self,
+        stages: Sequence[Stage],
+        build: Callable[[dict[Digest, Path]], list[Result]],
+        attempts: dict[Digest, Path],
+    ) -> None:
         began = time.monotonic()
-        result = build(folder)
-        seconds = round(time.monotonic() - began, 3)
-        record: Record = {
-            "key": stage.key,
-            "stage": stage.identity,
-            "result": result,
-            "seconds": seconds,
-        }
-        sharing.settle_below(folder)
-        sync_folder(folder)
-        write_whole(folder / "record.json", json.dumps(record, indent=1, ensure_ascii=False))
+        results = build(attempts)
+        # Of stages that were built together each has its share of the time.
+        seconds = round((time.monotonic() - began) / len(stages), 3)
+        for stage, result in zip(stages, results, strict=True):
+            folder = attempts[stage.key]
+            record: Record = {
+                "key": stage.key,
+                "stage": stage.identity,
+                "result": result,
+                "seconds": seconds,
+            }
+            sharing.settle_below(folder)
+            sync_folder(folder)
+            write_whole(folder / "record.json", json.dumps(record, indent=1, ensure_ascii=False))
 
 
 def _needed(stage: Stage) -> list[str]:

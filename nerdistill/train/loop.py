@@ -1,54 +1,61 @@
-"""The training loop: planned batches in, a trained student out."""
+"""The training loop: planned batches in, trained students out, one or several side by side."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from nerdistill.errors import CorpusError, LabelError, NerdistillError
-from nerdistill.labels import spans_to_tags
+from nerdistill.errors import NerdistillError
+from nerdistill.train.batch import EMPTY, assemble, parts
+from nerdistill.train.interrupt import deferred
 from nerdistill.train.recipe import rate_at
+from nerdistill.train.resume import resume
+from nerdistill.train.stack import Stack, stackable
+from nerdistill.train.weights import optimizer
+from nerdistill.train.whole import Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from nerdistill.blend.plan import Pick, PoolName
     from nerdistill.progress import Task
-    from nerdistill.student.encode import Encoder, Window
     from nerdistill.student.tagger import Tagger
+    from nerdistill.train.batch import Batch
+    from nerdistill.train.interrupt import Deferred
+    from nerdistill.train.pool import Pool
     from nerdistill.train.recipe import Recipe
-    from nerdistill.types import Sentence
+    from nerdistill.train.resume import Saving
+    from nerdistill.train.weights import Weights
 
-MICRO_BATCH_PIECES = 16_384
-"""Most padded word pieces that go through the model at once."""
-
-UNEVEN = 1.5
-"""A micro-batch ends where the next window is this much longer than its shortest."""
+READ_EVERY = 20
+"""Steps between two readings of the losses: a GPU stops its work for each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A training sentence, ready for the model.
+class Run:
+    """One training: who learns what.
 
     Attributes:
-        windows: at least one.
-        classes: for each word the index of its tag.
-        weights: for each word its weight in the loss.
+        tagger: its weights change.
+        plan: the examples of each step.
+        pools: what the plan's picks point into.
+        recipe: rates, clipping and decay.
+        starts: the steps at which a schedule, and its optimizer, starts anew.
+        seed: of dropout.
     """
 
-    windows: tuple[Window, ...]
-    classes: tuple[int, ...]
-    weights: tuple[float, ...]
-
-    @property
-    def length(self) -> int:
-        """Word pieces, which is what the model's time depends on."""
-        return sum(len(window.pieces) for window in self.windows)
+    tagger: Tagger
+    plan: Sequence[Sequence[Pick]]
+    pools: Mapping[PoolName, Pool]
+    recipe: Recipe
+    starts: Sequence[int]
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,98 +65,195 @@ class TrainingRecord:
     Attributes:
         losses: mean loss of each step.
         shown: how many examples of each pool were shown.
-        useful_tokens: share of the word pieces fed to the model that were not padding.
+        useful_tokens: share of the word pieces fed to the model that were no filling.
         seconds: wall time of the loop.
+        students: how many were trained side by side.
     """
 
     losses: tuple[float, ...]
     shown: dict[str, int]
     useful_tokens: float
     seconds: float
+    students: int
 
 
-def prepare(sentences: Sequence[Sentence], encoder: Encoder, tags: Sequence[str]) -> list[Example]:
-    """Encode labelled sentences.
+class Students(Protocol):
+    """Models of one shape, and their weights."""
 
-    Raises:
-        CorpusError: a sentence has no labels.
-        LabelError: a sentence has a label that no tag is for.
+    weights: Weights
+    device: torch.device
+
+    def begin(self, step: int) -> None:
+        """Start a step."""
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """`(students, words, classes)` of the batch's words."""
+
+
+@dataclass
+class Course:
+    """Where a training stands: with the weights, all that its next step depends on.
+
+    Attributes:
+        students: the models.
+        optimizers: one a student.
+        clips: `(students,)`: each one's largest gradient norm, on the device.
+        step: the next one.
+        losses: of each student, those that were read.
+        unread: `(students,)` each, on the device: those that were not.
+        fed: word pieces that went through the model, filling included.
+        useful: those of them that were none.
+        seconds: what the steps took.
     """
-    index = {tag: i for i, tag in enumerate(tags)}
-    coded = encoder.encode([sentence.tokens for sentence in sentences])
-    examples: list[Example] = []
-    for sentence, windows in zip(sentences, coded, strict=True):
-        if sentence.spans is None:
-            raise CorpusError(
-                f"sentence {sentence.id!r} is unlabelled and cannot be trained on",
-                "Train on sentences that humans or a teacher have labelled.",
-            )
-        for span in sentence.spans:
-            if f"B-{span.label}" not in index:
-                raise LabelError(
-                    f"sentence {sentence.id!r}: type {span.label!r} is not in the label schema",
-                    "Name a schema that holds it.",
-                )
-        words = len(sentence.tokens)
-        classes = tuple(index[tag] for tag in spans_to_tags(sentence.spans, words))
-        weights = sentence.weights or (1.0,) * words
-        examples.append(Example(tuple(windows), classes, weights))
-    return examples
+
+    students: Students
+    optimizers: list[torch.optim.AdamW]
+    clips: torch.Tensor
+    step: int = 0
+    losses: list[list[float]] = field(default_factory=list)
+    unread: list[torch.Tensor] = field(default_factory=list)
+    fed: int = 0
+    useful: int = 0
+    seconds: float = 0.0
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether losses can be read without waiting."""
+        return self.students.device.type == "cpu"
+
+    def read(self) -> None:
+        """Bring the losses from the device.
+
+        Raises:
+            NerdistillError: one is no number any more.
+        """
+        if not self.unread:
+            return
+        first = len(self.losses[0])
+        for step, row in enumerate(torch.stack(self.unread).tolist(), start=first):
+            for own, loss in zip(self.losses, row, strict=True):
+                own.append(_finite(loss, step))
+        self.unread.clear()
 
 
-def train(
-    tagger: Tagger,
-    plan: Sequence[Sequence[Pick]],
-    pools: Mapping[PoolName, Sequence[Example]],
-    recipe: Recipe,
-    *,
-    starts: Sequence[int],
-    seed: int,
-    task: Task,
-) -> TrainingRecord:
-    """Train `tagger` in place on exactly the planned batches.
+def train(runs: Sequence[Run], *, task: Task, saving: Saving | None = None) -> list[TrainingRecord]:
+    """Train students of one shape in place, side by side, on exactly the planned batches.
+
+    What one learns does not depend on the others, but for the order in which floats are added.
 
     Args:
-        tagger: its weights change.
-        plan: the examples of each step.
-        pools: what the plan's picks point into.
-        recipe: rates, clipping and decay.
-        starts: the steps at which a schedule, and its optimizer, starts anew.
-        seed: of dropout.
+        runs: with equally many steps.
         task: advanced by one a step.
+        saving: where they are saved now and then, and go on from; a signal then waits for that.
 
     Raises:
-        NerdistillError: the loss is no number any more.
+        NerdistillError: a loss is no number any more.
     """
-    torch.manual_seed(seed)
-    model = tagger.model.train()
-    began = time.monotonic()
-    losses: list[float] = []
-    shown = {"original": 0, "distilled": 0}
-    fed = useful = 0
-    for step, picks in enumerate(plan):
-        if step in starts:
-            optimizer = _optimizer(model, recipe)
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, starts, recipe)
-        examples = [pools[pick.pool][pick.index] for pick in picks]
-        total = math.fsum(weight for example in examples for weight in example.weights)
-        loss = torch.zeros((), device=tagger.device)
-        for batch in micro_batches(examples, pad=_pad_id(tagger)):
-            part = _loss(tagger, batch) / max(total, 1e-9)
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += part.detach()
-            fed += batch.pieces.numel()
-            useful += int(batch.lengths.sum())
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(_finite(float(loss), step))
-        for pick in picks:
-            shown[pick.pool] += 1
-        task.advance(1, loss=losses[-1], sentences=_rate(shown, began))
-    values = tuple(round(loss, 6) for loss in losses)
-    return TrainingRecord(values, shown, useful / max(fed, 1), time.monotonic() - began)
+    course = _begin(runs)
+    if saving is None:
+        _learn(course, runs, task)
+    else:
+        resume(course, runs, saving)
+        task.skip(course.step)
+        saving.begin(course)
+        with deferred() as signals:
+            _learn(course, runs, task, saving, signals)
+    course.students.weights.write_back([run.tagger.model for run in runs])
+    return [_record(course, run, own) for run, own in zip(runs, course.losses, strict=True)]
+
+
+def _learn(
+    course: Course,
+    runs: Sequence[Run],
+    task: Task,
+    saving: Saving | None = None,
+    signals: Deferred | None = None,
+) -> None:
+    """All steps that are left."""
+    began, before = time.monotonic(), course.seconds
+    examples = 0
+    steps = len(runs[0].plan)
+    while course.step < steps:
+        examples += sum(len(run.plan[course.step]) for run in runs)
+        _step(course, runs)
+        if course.step == steps or course.step % READ_EVERY == 0 or course.on_cpu:
+            course.read()
+        taken = time.monotonic() - began
+        course.seconds = before + taken
+        last = [own[-1] for own in course.losses if own]
+        told = {"loss": sum(last) / len(last)} if last else {}
+        task.advance(1, sentences=examples / max(taken, 1e-9), **told)
+        asked = signals is not None and signals.asked is not None
+        if saving and (asked or (course.step < steps and saving.due(course))):
+            saving.save(course)
+        if signals:
+            signals.deliver()
+
+
+def _begin(runs: Sequence[Run]) -> Course:
+    # What is not multiplied in bfloat16 is meant to be exact.
+    torch.set_float32_matmul_precision("highest")
+    students = _students(runs)
+    optimizers = [
+        optimizer(students.weights, k, decay=run.recipe.weight_decay) for k, run in enumerate(runs)
+    ]
+    clips = students.weights.grads.new_tensor([run.recipe.clip for run in runs])
+    return Course(students, optimizers, clips, losses=[[] for _ in runs])
+
+
+def _students(runs: Sequence[Run]) -> Students:
+    models = [run.tagger.model for run in runs]
+    if all(stackable(model) for model in models):
+        return Stack(models, [run.seed for run in runs])
+    if len(runs) > 1:
+        raise ValueError(f"{type(models[0]).__name__} is trained alone, not beside others")
+    return Whole(runs[0].tagger, runs[0].seed)
+
+
+def _step(course: Course, runs: Sequence[Run]) -> None:
+    """One step of every student."""
+    students, weights = course.students, course.students.weights
+    students.begin(course.step)
+    weights.grads.zero_()
+    losses = torch.zeros(len(runs), dtype=weights.values.dtype, device=students.device)
+    cut = [parts(run.plan[course.step], run.pools) for run in runs]
+    for shown in zip_longest(*cut, fillvalue=EMPTY):
+        batch = assemble(shown, students.device)
+        found = _losses(students.logits(batch), batch)
+        found.sum().backward()  # type: ignore[no-untyped-call]
+        losses += found.detach()
+        course.fed += batch.pieces.numel()
+        course.useful += sum(batch.counts)
+    # As clip_grad_norm_ does, for each student; the optimizer divides as it reads.
+    norms = torch.linalg.vector_norm(weights.grads, dim=1)
+    scales = ((norms + 1e-6) / course.clips).clamp(min=1).float()
+    for k, run in enumerate(runs):
+        if course.step in run.starts:
+            course.optimizers[k] = optimizer(weights, k, decay=run.recipe.weight_decay)
+        for group in course.optimizers[k].param_groups:
+            group["lr"] = rate_at(course.step, run.starts, run.recipe)
+        course.optimizers[k].grad_scale = scales[k]  # type: ignore[attr-defined]
+        course.optimizers[k].step()
+    course.unread.append(losses)
+    course.step += 1
+
+
+def _losses(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """`(students,)`: the weighted sum of the cross-entropies of each one's words."""
+    classes = batch.classes.flatten()
+    each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), classes, reduction="none")
+    return (each.view(batch.weights.shape) * batch.weights).sum(1)
+
+
+def _record(course: Course, run: Run, losses: Sequence[float]) -> TrainingRecord:
+    shown = Counter(pick.pool for picks in run.plan for pick in picks)
+    return TrainingRecord(
+        tuple(round(loss, 6) for loss in losses),
+        {"original": shown["original"], "distilled": shown["distilled"]},
+        course.useful / max(course.fed, 1),
+        course.seconds,
+        len(course.losses),
+    )
 
 
 def _finite(loss: float, step: int) -> float:
@@ -159,96 +263,3 @@ def _finite(loss: float, step: int) -> float:
             "Give a smaller learning rate, and check that the student's weights are whole.",
         )
     return loss
-
-
-def _rate(shown: Mapping[str, int], began: float) -> float:
-    return sum(shown.values()) / max(time.monotonic() - began, 1e-9)
-
-
-def _pad_id(tagger: Tagger) -> int:
-    pad = tagger.tokenizer.pad_token_id
-    return pad if isinstance(pad, int) else 0
-
-
-def _optimizer(model: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW that decays matrices but neither biases nor layer norms."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-
-
-@dataclass(frozen=True, slots=True)
-class MicroBatch:
-    """Windows that go through the model together.
-
-    Attributes:
-        pieces: `(windows, longest) int64`, padded.
-        lengths: `(windows,) int64`, unpadded lengths.
-        rows: `(words,) int64`: the window of each scored word.
-        columns: `(words,) int64`: the position of its first piece.
-        classes: `(words,) int64`: its tag.
-        weights: `(words,) float32`: its weight in the loss.
-    """
-
-    pieces: torch.Tensor
-    lengths: torch.Tensor
-    rows: torch.Tensor
-    columns: torch.Tensor
-    classes: torch.Tensor
-    weights: torch.Tensor
-
-
-def micro_batches(examples: Sequence[Example], *, pad: int) -> Iterator[MicroBatch]:
-    """One step's windows, in micro-batches of similar length that fit into memory."""
-    items = [(window, example) for example in examples for window in example.windows]
-    items.sort(key=lambda item: len(item[0].pieces))
-    cuts = [0]
-    for i, (window, _) in enumerate(items):
-        longest, shortest = len(window.pieces), len(items[cuts[-1]][0].pieces)
-        full = longest * (i + 1 - cuts[-1]) > MICRO_BATCH_PIECES
-        if i > cuts[-1] and (full or longest > UNEVEN * shortest):
-            cuts.append(i)
-    for start, end in pairwise((*cuts, len(items))):
-        yield _micro_batch(items[start:end], pad)
-
-
-def _micro_batch(items: Sequence[tuple[Window, Example]], pad: int) -> MicroBatch:
-    lengths = [len(window.pieces) for window, _ in items]
-    pieces = torch.full((len(items), max(lengths)), pad, dtype=torch.int64)
-    rows: list[int] = []
-    columns: list[int] = []
-    classes: list[int] = []
-    weights: list[float] = []
-    for row, (window, example) in enumerate(items):
-        pieces[row, : lengths[row]] = torch.tensor(window.pieces, dtype=torch.int64)
-        scored = slice(window.first_word, window.first_word + len(window.heads))
-        rows += [row] * len(window.heads)
-        columns += window.heads
-        classes += example.classes[scored]
-        weights += example.weights[scored]
-    return MicroBatch(
-        pieces,
-        torch.tensor(lengths),
-        torch.tensor(rows, dtype=torch.int64),
-        torch.tensor(columns, dtype=torch.int64),
-        torch.tensor(classes, dtype=torch.int64),
-        torch.tensor(weights, dtype=torch.float32),
-    )
-
-
-def _loss(tagger: Tagger, batch: MicroBatch) -> torch.Tensor:
-    """The weighted sum of the cross-entropies of the batch's words."""
-    device = tagger.device
-    lengths = batch.lengths.to(device)
-    mask = torch.arange(batch.pieces.shape[1], device=device)[None, :] < lengths[:, None]
-    bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-        logits = tagger.model(
-            input_ids=batch.pieces.to(device), attention_mask=mask.to(torch.int64)
-        ).logits
-    words = logits[batch.rows.to(device), batch.columns.to(device)].float()
-    losses = torch.nn.functional.cross_entropy(words, batch.classes.to(device), reduction="none")
-    return (losses * batch.weights.to(device)).sum()

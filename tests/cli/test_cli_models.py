@@ -154,15 +154,24 @@ def test_files_are_for_the_user_alone(corpus: Path, tmp_path: Path) -> None:
     assert out.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_interrupts_leave_with_130(tmp_path: Path) -> None:
-    """Ctrl-C ends a command with its own exit code and no traceback."""
-    code = (
-        "import nerdistill.cli.main as m\n"
-        "def stop(*a, **k): raise KeyboardInterrupt\n"
-        "m.command.main = stop\nm.main(['--help'])\n"
+@pytest.mark.parametrize(
+    ("stop", "code", "said"),
+    [
+        ("raise KeyboardInterrupt", 130, "interrupted"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143, "terminated"),
+    ],
+)
+def test_interrupts_leave_with_codes_of_their_own(
+    tmp_path: Path, stop: str, code: int, said: str
+) -> None:
+    """Ctrl-C and SIGTERM end a command with an exit code each and no traceback."""
+    program = (
+        f"import nerdistill.cli.main as m\ndef stop(*a, **k): {stop}\n"
+        "m.LazyGroup.invoke = stop\nm.main(['corpus'])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, cwd=tmp_path
     )
-    assert done.returncode == 130
+    assert done.returncode == code
+    assert f"nerdistill: {said}" in done.stderr
     assert "Traceback" not in done.stderr

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +13,11 @@ import pytest
 from nerdistill.cli.main import _run
 from nerdistill.labels import load_schema
 from nerdistill.student.tagger import load_student, save_tagger
+from nerdistill.train import loop
 from tests.student_factory import save_tiny_student
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 LINES = [
@@ -72,6 +77,42 @@ def test_the_record_tells_how_a_model_was_made(
     assert record["shown"] == {"original": 1, "distilled": 1}
     assert len(record["losses"]) == 1
     assert record["types"] == list(load_schema("conll").names)
+
+
+def test_a_training_that_is_stopped_goes_on(
+    corpus: Path,
+    student: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C leaves a checkpoint beside OUT, from which the same command, and no other, goes on."""
+    step = loop._step
+
+    def stopping(course: loop.Course, runs: Sequence[loop.Run]) -> None:
+        step(course, runs)
+        if course.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    words = training(corpus, student, tmp_path / "out")
+    words[words.index("--steps") + 1] = 4
+    monkeypatch.setattr(loop, "_step", stopping)
+    assert call(capsys, *words)[0] == 130
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.glob(".*")] == [".out.checkpoints"]
+    code, _, error = call(capsys, *words, "--seed", 2)
+    assert (code, "goes on" in error, "belongs to another" in error) == (0, False, True)
+    shutil.rmtree(tmp_path / "out")
+    monkeypatch.setattr(loop, "_step", stopping)
+    assert call(capsys, *words)[0] == 130
+    monkeypatch.undo()
+    code, _, error = call(capsys, *words)
+    assert (code, "goes on after step 2" in error) == (0, True)
+    assert not list(tmp_path.glob(".*"))
+    words[words.index(tmp_path / "out")] = tmp_path / "whole"
+    assert call(capsys, *words)[0] == 0
+    one, other = (tmp_path / name / "model.safetensors" for name in ("out", "whole"))
+    assert one.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.parametrize("place", ["file", "student", "data", "."])

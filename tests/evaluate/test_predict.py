@@ -50,7 +50,7 @@ def test_labels_do_not_depend_on_company(tagger: Tagger, monkeypatch: pytest.Mon
     assert [len(tags) for tags in together] == [len(s.tokens) for s in SENTENCES]
     assert together == tags_of(tagger, SENTENCES[::-1])[::-1]
     assert together == [tags_of(tagger, [sentence])[0] for sentence in SENTENCES]
-    monkeypatch.setattr(predict, "BATCH_PIECES", 64)
+    monkeypatch.setitem(predict.BATCH_PIECES, tagger.device.type, 64)
     assert together == tags_of(tagger, SENTENCES)
     assert len({tag for tags in together for tag in tags}) > 1
 

@@ -11,7 +11,7 @@ from nerdistill.errors import AnnotationError, ConfigError
 from nerdistill.progress import Silent
 from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
-from nerdistill.study.runner import _build
+from nerdistill.study.runner import _done
 from nerdistill.study.stage import in_order
 from nerdistill.study.workspace import Workspace
 from tests.fault_server.client import running
@@ -73,7 +73,7 @@ def build(stage: Stage, workspace: Workspace) -> dict[str, object]:
     """Do the stage and what it reads."""
     for one in in_order([stage]):
         if workspace.record(one) is None:
-            _build(one, workspace, Silent())
+            _done([one], workspace, Silent())
     record = workspace.record(stage)
     assert record is not None
     return record

@@ -4,64 +4,64 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from nerdistill.blend.curve import Constant, Step
+from nerdistill.blend.plan import Pick
 from nerdistill.errors import CorpusError, LabelError, NerdistillError
+from nerdistill.labels import spans_to_tags
 from nerdistill.progress import Silent
 from nerdistill.student.tagger import load_student
+from nerdistill.train import batch as batches
 from nerdistill.train import loop
-from nerdistill.train.fit import fit
-from nerdistill.train.loop import TrainingRecord, micro_batches, prepare
+from nerdistill.train.batch import assemble, parts
+from nerdistill.train.fit import Job, encode_pools, fit
+from nerdistill.train.pool import load_pool, prepare, save_pool
 from nerdistill.train.recipe import Recipe
+from nerdistill.train.stack import Stack
 from nerdistill.types import Sentence, Span
 from tests.student_factory import save_tiny_student
+from tests.train.runs import TAGS, TYPES, WORDS, sentences
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nerdistill.blend.curve import Curve
-
-PEOPLE = ["Ada", "Bela", "Chen", "Dora"]
-TYPES = ("PER",)
-TAGS = ("O", "B-PER", "I-PER")
-
-
-def sentences(count: int, fillers: int = 3) -> list[Sentence]:
-    """Made-up sentences, each with one person somewhere."""
-    made = []
-    for i in range(count):
-        tokens = ["left"] * (1 + i % fillers) + [PEOPLE[i % 4]] + ["for", "good"] * (i % fillers)
-        at = 1 + i % fillers
-        made.append(Sentence(str(i), tuple(tokens), spans=(Span(at, at + 1, "PER"),)))
-    return made
+    from nerdistill.student.tagger import Tagger
+    from nerdistill.train.loop import TrainingRecord
 
 
 @pytest.fixture
 def student(tmp_path: Path) -> Path:
     """A pretrained encoder that knows the words."""
-    return save_tiny_student(tmp_path / "student", [*PEOPLE, "left", "for", "good"])
+    return save_tiny_student(tmp_path / "student", WORDS)
 
 
-def run(student: Path, out: Path, *, curve: Curve, recipe: Recipe, seed: int = 1) -> TrainingRecord:
-    """One training on made-up pools."""
-    return fit(
-        student=student,
-        types=TYPES,
-        original=sentences(12),
-        distilled=sentences(20, fillers=5),
-        curve=curve,
-        recipe=recipe,
-        seed=seed,
-        out=out,
-        progress=Silent(),
-        title="test",
+def run(
+    student: Path,
+    out: Path,
+    *,
+    curve: Curve,
+    recipe: Recipe,
+    seed: int = 1,
+    original: list[Sentence] | None = None,
+) -> TrainingRecord:
+    """One training on made-up pools, or on these original sentences alone."""
+    pools = encode_pools(
+        student,
+        TYPES,
+        original=sentences(12) if original is None else original,
+        distilled=sentences(20, fillers=5) if original is None else [],
     )
+    job = Job(student, TYPES, pools, curve, recipe, seed, out)
+    (record,) = fit([job], progress=Silent(), title="test")
+    return record
 
 
 SHORT = Recipe(steps=6, batch_size=4, learning_rate=1e-3)
@@ -101,49 +101,52 @@ def test_restart_and_single_differ(student: Path, tmp_path: Path) -> None:
     assert records[0].shown == records[1].shown
 
 
-def _gradients(student: Path, examples: list[loop.Example]) -> dict[str, torch.Tensor]:
-    """Gradients of the summed loss with dropout off."""
-    tagger = load_student(student, TAGS, seed=1)
-    tagger.model.train(mode=False)
-    for batch in micro_batches(examples, pad=0):
-        loop._loss(tagger, batch).backward()  # type: ignore[no-untyped-call]
-    named = tagger.model.named_parameters()
-    return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
+def _gradients(tagger: Tagger, *pool: Sentence) -> torch.Tensor:
+    """Gradients of one step on a whole pool with dropout off."""
+    tagger.model.config.hidden_dropout_prob = 0.0
+    tagger.model.config.attention_probs_dropout_prob = 0.0
+    stack = Stack([tagger.model], [1])
+    stack.begin(0)
+    picks = [Pick("original", i) for i in range(len(pool))]
+    for part in parts(picks, {"original": prepare(pool, tagger.encoder, TAGS)}):
+        batch = assemble([part], tagger.device)
+        loop._losses(stack.logits(batch), batch).sum().backward()  # type: ignore[no-untyped-call]
+    return stack.weights.grads
 
 
 def test_micro_batches_do_not_change_the_gradient(
     student: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However a step is cut into micro-batches, its gradient is that of one padded batch."""
-    examples = prepare(sentences(12, fillers=6), load_student(student, TAGS, seed=1).encoder, TAGS)
-    cut = _gradients(student, examples)
-    pieces = list(micro_batches(examples, pad=0))
-    monkeypatch.setattr(loop, "UNEVEN", 1e9)
-    whole = _gradients(student, examples)
-    assert len(pieces) > 1 == len(list(micro_batches(examples, pad=0)))
-    for name, gradient in whole.items():
-        torch.testing.assert_close(cut[name], gradient, rtol=1e-4, atol=1e-5)
+    """However a step is cut into micro-batches, its gradient is that of one batch."""
+    tagger = load_student(student, TAGS, seed=1)
+    pool = sentences(12, fillers=6)
+    whole = _gradients(tagger, *pool)
+    monkeypatch.setattr(batches, "MICRO_BATCH_PIECES", 30)
+    assert (
+        len(parts([Pick("original", 0)] * 12, {"original": prepare(pool, tagger.encoder, TAGS)}))
+        > 1
+    )
+    torch.testing.assert_close(_gradients(tagger, *pool), whole, rtol=1e-4, atol=1e-5)
+    assert whole.abs().max() > 0.01
 
 
 def test_weight_zero_masks_a_word(student: Path) -> None:
     """A word of weight 0 may carry any label: the gradient does not see it."""
-    encoder = load_student(student, TAGS, seed=1).encoder
+    tagger = load_student(student, TAGS, seed=1)
     tokens, masked = ("Ada", "left", "Bela"), (1.0, 1.0, 0.0)
     right = Sentence("a", tokens, spans=(Span(0, 1, "PER"), Span(2, 3, "PER")), weights=masked)
     wrong = Sentence("a", tokens, spans=(Span(0, 1, "PER"),), weights=masked)
-    one, other = (_gradients(student, prepare([s], encoder, TAGS)) for s in (right, wrong))
-    for name, gradient in one.items():
-        assert torch.equal(gradient, other[name])
+    assert torch.equal(_gradients(tagger, right), _gradients(tagger, wrong))
 
 
 def test_long_sentences_are_trained_in_windows(student: Path) -> None:
     """A sentence beyond the encoder's room contributes every one of its words."""
     tokens = ("left",) * 150
     encoder = load_student(student, TAGS, seed=1).encoder
-    (example,) = prepare([Sentence("a", tokens, spans=())], encoder, TAGS)
-    words = sum(len(batch.classes) for batch in micro_batches([example], pad=0))
-    assert len(example.windows) > 1
-    assert words == 150
+    pool = prepare([Sentence("a", tokens, spans=())], encoder, TAGS)
+    found = parts([Pick("original", 0)], {"original": pool})
+    assert pool.windows[1] > 1
+    assert sum(len(part.classes) for part in found) == 150
 
 
 def test_unlabelled_sentences_are_refused(student: Path) -> None:
@@ -153,6 +156,19 @@ def test_unlabelled_sentences_are_refused(student: Path) -> None:
         prepare([Sentence("a", ("Ada",))], encoder, TAGS)
     with pytest.raises(LabelError, match="sentence 'a': type 'VIP'"):
         prepare([Sentence("a", ("Ada",), spans=(Span(0, 1, "VIP"),))], encoder, TAGS)
+
+
+def test_a_pool_is_read_from_its_files_as_it_was(student: Path, tmp_path: Path) -> None:
+    """Every array comes back, mapped from its file."""
+    encoder = load_student(student, TAGS, seed=1).encoder
+    pool = prepare(sentences(5), encoder, TAGS)
+    save_pool(pool, tmp_path)
+    again = load_pool(tmp_path)
+    for field in fields(pool):
+        array = getattr(again, field.name)
+        assert isinstance(array, np.memmap)
+        assert array.dtype == getattr(pool, field.name).dtype
+        assert np.array_equal(array, getattr(pool, field.name))
 
 
 def test_a_diverged_training_is_told(student: Path, tmp_path: Path) -> None:
@@ -168,17 +184,12 @@ def test_a_diverged_training_is_told(student: Path, tmp_path: Path) -> None:
 def test_a_step_of_masked_words_teaches_nothing(student: Path, tmp_path: Path) -> None:
     """Where every word has weight 0 there is no gradient, hence no number that is none."""
     bare = [replace(s, weights=(0.0,) * len(s.tokens)) for s in sentences(6)]
-    record = fit(
-        student=student,
-        types=TYPES,
-        original=bare,
-        distilled=[],
+    record = run(
+        student,
+        tmp_path / "out",
         curve=Constant(0.0),
         recipe=replace(SHORT, weight_decay=0.0),
-        seed=1,
-        out=tmp_path / "out",
-        progress=Silent(),
-        title="test",
+        original=bare,
     )
     assert set(record.losses) == {0.0}
     before, after = (load_file(f / "model.safetensors") for f in (student, tmp_path / "out"))
@@ -193,25 +204,15 @@ def test_the_loss_is_a_mean_over_words(student: Path, tmp_path: Path) -> None:
     config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     (student / "config.json").write_text(json.dumps(config))
     pool = [replace(s, weights=(0.5,) + (2.0,) * (len(s.tokens) - 1)) for s in sentences(12)]
-    record = fit(
-        student=student,
-        types=TYPES,
-        original=pool,
-        distilled=[],
-        curve=Constant(0.0),
-        recipe=recipe,
-        seed=1,
-        out=tmp_path / "out",
-        progress=Silent(),
-        title="test",
-    )
+    record = run(student, tmp_path / "out", curve=Constant(0.0), recipe=recipe, original=pool)
     tagger = load_student(student, TAGS, seed=1)
     tagger.model.train(mode=False)
     total = weight = 0.0
-    for example in prepare(pool, tagger.encoder, TAGS):
-        (window,) = example.windows
+    for sentence in pool:
+        ((window,),) = tagger.encoder.encode([sentence.tokens])
         logits = tagger.model(torch.tensor([window.pieces])).logits[0, list(window.heads)]
-        chosen = logits.log_softmax(-1)[range(len(example.classes)), list(example.classes)]
-        total -= float((chosen.detach() * torch.tensor(example.weights)).sum())
-        weight += sum(example.weights)
+        classes = [TAGS.index(tag) for tag in spans_to_tags(sentence.spans or (), len(logits))]
+        chosen = logits.log_softmax(-1)[range(len(classes)), classes]
+        total -= float((chosen.detach() * torch.tensor(sentence.weights)).sum())
+        weight += sum(sentence.weights or ())
     assert record.losses[0] == pytest.approx(total / weight, abs=1e-5)

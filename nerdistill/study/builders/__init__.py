@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nerdistill.study.builders.corpora import build_corpus, build_distil, build_sample
 from nerdistill.study.builders.teacher import build_annotate
-from nerdistill.study.builders.training import build_evaluate, build_train
+from nerdistill.study.builders.training import build_encode, build_evaluate, build_train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,7 @@ BUILDERS: dict[Kind, Callable[[Site], Result]] = {
     "annotate": build_annotate,
     "sample": build_sample,
     "distil": build_distil,
+    "encode": build_encode,
     "train": build_train,
     "evaluate": build_evaluate,
 }
