@@ -92,7 +92,8 @@ def open_teacher(name: str, settings: BackendSettings, progress: Progress) -> It
 
 
 def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) -> Teacher:
-    from nerdistill.annotate.chat import Azure, ChatAnnotator, ChatSettings
+    from nerdistill.annotate.chat import ChatAnnotator
+    from nerdistill.annotate.endpoint import Azure, ChatSettings
     from nerdistill.annotate.wire import Dialect
 
     if settings.model is None:
@@ -137,7 +138,8 @@ def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) ->
 
 
 def _vllm(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Teacher:
-    from nerdistill.annotate.chat import ChatAnnotator, ChatSettings, served_models
+    from nerdistill.annotate.chat import ChatAnnotator
+    from nerdistill.annotate.endpoint import ChatSettings, served_models
     from nerdistill.annotate.wire import Dialect
 
     if settings.base_url is None and settings.model is None:
