@@ -87,7 +87,8 @@ def requests(count: int) -> Iterator[Request]:
 def run_nerdistill(base_url: str, count: int, *, logprobs: bool) -> Found:
     """Ask for every sentence and store every reply, as `nerdistill annotate run` does."""
     from nerdistill.annotate.ask import Asker, Tally
-    from nerdistill.annotate.chat import ChatAnnotator, ChatSettings
+    from nerdistill.annotate.chat import ChatAnnotator
+    from nerdistill.annotate.endpoint import ChatSettings
     from nerdistill.annotate.replies import ReplyStore
     from nerdistill.annotate.secrets import Key
     from nerdistill.annotate.wire import Dialect

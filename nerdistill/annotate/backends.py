@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from nerdistill.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nerdistill.annotate.endpoint import ChatSettings
     from nerdistill.annotate.protocol import Annotator
     from nerdistill.annotate.serve import ServeSettings
     from nerdistill.labels import LabelSchema
@@ -33,7 +34,7 @@ class BackendSettings:
         schema: the entity types.
         model: of openai: the model's name; of vllm: that, or a model folder, or None for the one
             model that a server serves; of vllm-offline: a model folder.
-        base_url: of openai and vllm: where the server's API starts.
+        base_urls: of openai and vllm: where the API starts of each server of the model.
         azure_version: of openai: version of the Azure API; None for everybody else's.
         max_concurrency: of openai and vllm: requests in flight at most; None for a usual number.
         timeout: of openai and vllm: seconds for one attempt.
@@ -53,7 +54,7 @@ class BackendSettings:
 
     schema: LabelSchema
     model: str | None = None
-    base_url: str | None = None
+    base_urls: tuple[str, ...] = ()
     azure_version: str | None = None
     max_concurrency: int | None = None
     timeout: float = 120.0
@@ -92,7 +93,8 @@ def open_teacher(name: str, settings: BackendSettings, progress: Progress) -> It
 
 
 def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) -> Teacher:
-    from nerdistill.annotate.chat import Azure, ChatAnnotator, ChatSettings
+    from nerdistill.annotate.chat import ChatAnnotator
+    from nerdistill.annotate.endpoint import Azure, ChatSettings
     from nerdistill.annotate.wire import Dialect
 
     if settings.model is None:
@@ -103,14 +105,15 @@ def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) ->
     azure = None
     if settings.azure_version is not None:
         azure = Azure(settings.azure_version, settings.model)
-        if settings.base_url is None:
+        if not settings.base_urls:
             raise ConfigError(
                 "Azure has no address of its own", "Name your resource's with --base-url."
             )
     variable = "OPENAI_API_KEY" if azure is None else "AZURE_OPENAI_API_KEY"
+    urls = settings.base_urls or (OPENAI,)
     chat = ChatSettings(
-        settings.base_url or OPENAI,
-        key_from(variable, required=settings.base_url is None or azure is not None),
+        urls[0],
+        key_from(variable, required=not settings.base_urls or azure is not None),
         Dialect("max_completion_tokens", settings.logprobs),
         max_concurrency=settings.max_concurrency or CONCURRENCY["openai"],
         timeout=settings.timeout,
@@ -121,9 +124,13 @@ def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) ->
         any_model=azure is not None,
         azure=azure,
     )
-    offline.allow_through_proxy(chat.base_url)
+    for url in urls:
+        offline.allow_through_proxy(url)
     if settings.batch_journal is None:
-        return Teacher(ChatAnnotator(chat), settings.model)
+        chats = [replace(chat, base_url=url) for url in urls]
+        return Teacher(ChatAnnotator(*chats, progress=progress), settings.model)
+    if len(urls) > 1:
+        raise ConfigError("batches are handed in to one server", "Name one --base-url.")
     if azure is not None:
         raise ConfigError(
             "batches of Azure need a deployment of their own kind, which is not supported",
@@ -137,17 +144,18 @@ def _openai(settings: BackendSettings, progress: Progress, _stack: ExitStack) ->
 
 
 def _vllm(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Teacher:
-    from nerdistill.annotate.chat import ChatAnnotator, ChatSettings, served_models
+    from nerdistill.annotate.chat import ChatAnnotator
+    from nerdistill.annotate.endpoint import ChatSettings
     from nerdistill.annotate.wire import Dialect
 
-    if settings.base_url is None and settings.model is None:
+    if not settings.base_urls and settings.model is None:
         raise ConfigError(
             "the vllm annotator has neither server nor model folder",
             "Name a server that runs with --base-url, such as http://127.0.0.1:8000/v1, or a "
             "model folder with --model: it is then served while it is needed.",
         )
     chat = ChatSettings(
-        settings.base_url or "",
+        "",
         key_from("VLLM_API_KEY", required=False),
         Dialect("max_tokens", settings.logprobs),
         max_concurrency=settings.max_concurrency or CONCURRENCY["vllm"],
@@ -156,21 +164,33 @@ def _vllm(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Te
         patience=settings.patience,
         answers_as=settings.answers_as,
     )
-    if settings.base_url is None:
+    if not settings.base_urls:
         from nerdistill.annotate.model_folder import identity_of
         from nerdistill.annotate.served import ServedAnnotator
 
         annotator = stack.enter_context(ServedAnnotator(_to_serve(settings), chat, progress))
         return Teacher(annotator, identity_of(annotator.folder))
-    offline.allow(settings.base_url)
+    chats = [replace(chat, base_url=url) for url in dict.fromkeys(settings.base_urls)]
+    model = settings.model
+    for one in chats:
+        offline.allow(one.base_url)
+        model = _model_of(one, model)
+    return Teacher(ChatAnnotator(*chats, progress=progress), str(model))
+
+
+def _model_of(chat: ChatSettings, model: str | None) -> str:
+    """The name of the model to ask a server for: the one that was named, or its only one."""
+    from nerdistill.annotate.endpoint import served_models
+
     served = served_models(chat)
-    model = settings.model or (served[0] if len(served) == 1 else None)
+    if model is None and len(served) == 1:
+        return served[0]
     if model not in served:
         asked = "no model is named" if model is None else f"it does not serve {model!r}"
         raise ConfigError(
-            f"{settings.base_url}: {asked}", f"It serves {', '.join(served)}: --model names one."
+            f"{chat.base_url}: {asked}", f"It serves {', '.join(served)}: --model names one."
         )
-    return Teacher(ChatAnnotator(chat), model)
+    return str(model)
 
 
 def _offline(settings: BackendSettings, progress: Progress, stack: ExitStack) -> Teacher:

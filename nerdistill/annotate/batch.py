@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from openai.types import Batch
 
     from nerdistill.annotate.batch_journal import BatchJournal
-    from nerdistill.annotate.chat import ChatSettings
+    from nerdistill.annotate.endpoint import ChatSettings
     from nerdistill.annotate.protocol import Request
     from nerdistill.progress import Progress
 

@@ -16,6 +16,10 @@ REFUSALS = 20
 KEPT = "What was answered is stored: mend that and run the same command again."
 
 
+class DeadServerError(AnnotationError):
+    """A server does not answer any more."""
+
+
 class Breaker:
     """Counts failures since the last answer. Times are the caller's seconds.
 
@@ -43,13 +47,13 @@ class Breaker:
         """An attempt ended without an answer.
 
         Raises:
-            AnnotationError: the server is dead.
+            DeadServerError: the server is dead.
         """
         self._failures += 1
         patience = self._patience if self._ever else min(self._patience, FIRST_PATIENCE)
         silent = now - self._last
         if self._failures >= FAILURES and silent >= patience:
-            raise AnnotationError(
+            raise DeadServerError(
                 f"{self._server} has not answered for {silent:.0f} s: {message}",
                 f"See that the server runs, that --base-url is right and no proxy is between. "
                 f"{KEPT}",

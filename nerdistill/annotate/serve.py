@@ -50,6 +50,7 @@ class ServeSettings:
         port: on loopback; 0 takes a free one.
         max_model_len: tokens of prompt and reply together; None takes what the model can.
         tensor_parallel_size: GPUs that share the model.
+        data_parallel_size: copies of the model, each on so many GPUs, behind one address.
         python: of the environment that holds vLLM; None is this one.
         extra: further arguments for vLLM; they overrule those before.
         log: where its output goes; None is a temporary file, which stays only after a failure.
@@ -61,6 +62,7 @@ class ServeSettings:
     port: int = 0
     max_model_len: int | None = None
     tensor_parallel_size: int | None = None
+    data_parallel_size: int | None = None
     python: Path | None = None
     extra: tuple[str, ...] = ()
     log: Path | None = None
@@ -121,6 +123,7 @@ def engine_arguments(settings: ServeSettings) -> list[str]:
     optional = {
         "--max-model-len": settings.max_model_len,
         "--tensor-parallel-size": settings.tensor_parallel_size,
+        "--data-parallel-size": settings.data_parallel_size,
     }
     return [
         *("--model", str(settings.model), "--served-model-name", name_of(settings.model)),

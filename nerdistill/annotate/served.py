@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from nerdistill.annotate.chat import ChatSettings
+    from nerdistill.annotate.endpoint import ChatSettings
     from nerdistill.annotate.protocol import Failure, Reply, Request
     from nerdistill.annotate.serve import ServeSettings
     from nerdistill.progress import Progress

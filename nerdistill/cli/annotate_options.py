@@ -102,7 +102,13 @@ HOW = together(
     ),
 )
 SERVER = together(
-    click.option("--base-url", help="Where the server's API starts, mostly ending in /v1."),
+    click.option(
+        "--base-url",
+        "base_urls",
+        multiple=True,
+        help="Where the server's API starts, mostly ending in /v1. Repeatable: servers of one "
+        "model share the requests, each as much as it takes.",
+    ),
     click.option("--azure-version", help="openai: version of the Azure API, such as 2024-10-21."),
     click.option(
         "--batch",
@@ -211,7 +217,7 @@ class Options:
     examples: Path | None
     shots: int
     choose: str
-    base_url: str | None
+    base_urls: tuple[str, ...]
     azure_version: str | None
     batch: bool
     max_concurrency: int | None

@@ -149,7 +149,7 @@ def _settings(options: Options, schema: LabelSchema) -> BackendSettings:
     return BackendSettings(
         schema,
         model=options.model,
-        base_url=options.base_url,
+        base_urls=options.base_urls,
         azure_version=options.azure_version,
         max_concurrency=options.max_concurrency,
         timeout=options.timeout,

@@ -31,9 +31,14 @@ PATH = click.Path(path_type=Path)
     help="Tokens of prompt and reply together; default: what the model can.",
 )
 @click.option(
-    *("--gpus", "--tensor-parallel-size", "gpus"),
+    *("--gpus", "--tensor-parallel", "--tensor-parallel-size", "gpus"),
     type=click.IntRange(1),
     help="How many share the model; default: 1.",
+)
+@click.option(
+    *("--data-parallel", "--data-parallel-size", "copies"),
+    type=click.IntRange(1),
+    help="Copies of the model, each on --gpus GPUs, behind one address; default: 1.",
 )
 @click.option(
     "--vllm-argument", "passed", multiple=True, help="Passed on; repeatable. Or write it after --."
@@ -53,6 +58,7 @@ def command(
     port: int,
     max_model_len: int | None,
     gpus: int | None,
+    copies: int | None,
     passed: tuple[str, ...],
     vllm_python: Path | None,
     log: Path | None,
@@ -70,6 +76,7 @@ def command(
     Examples:
       nerdistill serve models/Qwen3-8B --port 8000 --max-model-len 8192
       nerdistill serve models/Qwen3-32B --gpus 2 -- --quantization fp8
+      nerdistill serve models/Qwen3-8B --data-parallel 8
     """
     from nerdistill.annotate.serve import ServeSettings, prepared, serve_command
 
@@ -77,7 +84,7 @@ def command(
         raise click.UsageError(f"Got an unexpected argument {extra[0]!r}: name one MODEL_DIR.")
     arguments = (*passed, *extra)
     settings = prepared(
-        ServeSettings(model, port, max_model_len, gpus, vllm_python, arguments, log)
+        ServeSettings(model, port, max_model_len, gpus, copies, vllm_python, arguments, log)
     )
     started = shlex.join(_shown(serve_command(settings)))
     if only_print:

@@ -89,8 +89,9 @@ class Teacher(Section):
     """How many examples a request shows."""
     choose: str = "bm25"
     """Which examples: fixed, bm25, or an encoder's folder."""
-    base_url: str | None = None
-    """openai, vllm: where the server's API starts. The place changes no result."""
+    base_url: str | Annotated[list[str], Field(min_length=1)] | None = None
+    """openai, vllm: where the server's API starts, or a list of such: servers of one model share
+    the requests. The place changes no result."""
     azure_version: str | None = None
     """openai: version of the Azure API."""
     max_concurrency: PositiveInt | None = None
@@ -119,6 +120,12 @@ class Teacher(Section):
     """simulated: of the errors."""
     ceiling: list[Name] = []
     """Those of `corpora` that bring gold: also train on their gold labels, as a ceiling."""
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """Every server that is named."""
+        named = self.base_url or ()
+        return (named,) if isinstance(named, str) else tuple(named)
 
 
 class Original(Section):

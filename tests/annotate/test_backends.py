@@ -76,10 +76,10 @@ def test_what_is_missing_is_told(
 
 def test_a_server_says_which_model_it_serves(fault_server: FaultServer, tmp_path: Path) -> None:
     """Where it serves one, that one is asked; a name that it does not know is refused at once."""
-    settings = BackendSettings(CONLL, base_url=fault_server.base_url)
+    settings = BackendSettings(CONLL, base_urls=(fault_server.base_url,))
     run = labelled("vllm", settings, tmp_path / "s")
     assert (run.annotations[0].source.model, run.counts.asked) == ("m", 3)
-    wrong = BackendSettings(CONLL, base_url=fault_server.base_url, model="n")
+    wrong = BackendSettings(CONLL, base_urls=(fault_server.base_url,), model="n")
     with (
         pytest.raises(ConfigError, match=r"does not serve 'n'\. It serves m"),
         open_teacher("vllm", wrong, Silent()),
@@ -89,7 +89,7 @@ def test_a_server_says_which_model_it_serves(fault_server: FaultServer, tmp_path
 
 def test_a_server_that_is_not_there_is_told_at_once() -> None:
     """Nothing listens on port 9 of this machine."""
-    nowhere = BackendSettings(CONLL, base_url="http://127.0.0.1:9/v1")
+    nowhere = BackendSettings(CONLL, base_urls=("http://127.0.0.1:9/v1",))
     with (
         pytest.raises(AnnotationError, match=r"no model server answers there.*nerdistill serve"),
         open_teacher("vllm", nowhere, Silent()),
@@ -161,7 +161,7 @@ def test_azure_is_asked_by_deployment(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "secret")
     with azure() as address:
         settings = BackendSettings(
-            CONLL, model="mine", base_url=address, azure_version="2024-10-21", max_concurrency=1
+            CONLL, model="mine", base_urls=(address,), azure_version="2024-10-21", max_concurrency=1
         )
         run = labelled("openai", settings, tmp_path / "s")
     path = "/openai/deployments/mine/chat/completions?api-version=2024-10-21"
@@ -173,7 +173,7 @@ def test_a_server_that_knows_the_other_name_of_the_bound(tmp_path: Path) -> None
     """Where `max_tokens` is refused `max_completion_tokens` is used, and nothing fails."""
     with running() as server:
         server.set_faults(rates={"400-max-tokens": 1})
-        settings = BackendSettings(CONLL, base_url=server.base_url, max_concurrency=1)
+        settings = BackendSettings(CONLL, base_urls=(server.base_url,), max_concurrency=1)
         run = labelled("vllm", settings, tmp_path / "s")
         assert run.failures == ()
         assert "max_completion_tokens" in server.calls()[-1].body

@@ -9,7 +9,7 @@ import pytest
 
 from nerdistill.annotate.batch import BatchAnnotator
 from nerdistill.annotate.batch_journal import BatchJournal
-from nerdistill.annotate.chat import ChatSettings
+from nerdistill.annotate.endpoint import ChatSettings
 from nerdistill.annotate.job import Job
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.annotate.protocol import Sampling

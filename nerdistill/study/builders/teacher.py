@@ -82,7 +82,7 @@ def _settings(site: Site, teacher: Teacher, schema: LabelSchema) -> BackendSetti
     return BackendSettings(
         schema,
         model=teacher.model,
-        base_url=teacher.base_url,
+        base_urls=teacher.base_urls,
         azure_version=teacher.azure_version,
         max_concurrency=teacher.max_concurrency,
         timeout=teacher.timeout,
