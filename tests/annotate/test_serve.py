@@ -47,6 +47,7 @@ def test_the_command() -> None:
         port=8000,
         max_model_len=4096,
         tensor_parallel_size=2,
+        data_parallel_size=4,
         python=Path("/opt/vllm/bin/python"),
         extra=("--enforce-eager",),
     )
@@ -57,6 +58,7 @@ def test_the_command() -> None:
     assert pairs["--served-model-name"] == "Qwen3-8B"
     assert (pairs["--host"], pairs["--port"]) == ("127.0.0.1", "8000")
     assert (pairs["--max-model-len"], pairs["--tensor-parallel-size"]) == ("4096", "2")
+    assert pairs["--data-parallel-size"] == "4"
     assert json.loads(pairs["--structured-outputs-config"])["disable_any_whitespace"] is True
     assert command[-1] == "--enforce-eager"
 
@@ -65,7 +67,8 @@ def test_the_command_leaves_to_vllm_what_nobody_asked_for() -> None:
     """Without settings, this Python's vLLM decides lengths and GPUs."""
     command = serve_command(ServeSettings(Path("/models/m"), port=1))
     assert command[0] == sys.executable
-    assert not {"--max-model-len", "--tensor-parallel-size"} & set(command)
+    asked = {"--max-model-len", "--tensor-parallel-size", "--data-parallel-size"}
+    assert not asked & set(command)
 
 
 def test_the_environment_is_offline_and_holds_one_key() -> None:
