@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from nerdistill.annotate.serve import served
 from nerdistill.cli.main import main
+from nerdistill.progress import Silent
 from tests.vllm.conftest import KEY, ON_A_CPU
 from tests.vllm.samples import BRIEF
 from tests.vllm.tiny_model import CORPUS
@@ -53,6 +59,18 @@ def check(out: Path, first: dict[str, Any], again: dict[str, Any]) -> None:
     assert again["audit"] == first["audit"]
 
 
+def finished(server: Server) -> int:
+    """How many requests a server has answered, by its own count."""
+    connection = HTTPConnection(urlsplit(server.base_url).netloc, timeout=60)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    counts = re.findall(r"^vllm:request_success_total\{[^}]*\} ([0-9.e+]+)$", text, re.MULTILINE)
+    return round(sum(map(float, counts)))
+
+
 def starting(settings: ServeSettings, model: Path) -> list[str]:
     """Arguments for a vLLM of the command's own."""
     passed = [f"--vllm-argument={word}" for word in ON_A_CPU]
@@ -77,6 +95,27 @@ def test_a_server(
     check(out, first, again)
     assert out.read_bytes() == labels
     assert KEY.encode() not in Path(first["store"]).read_bytes()
+
+
+def test_two_servers_share_the_requests(
+    server: Server,
+    settings: ServeSettings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both are asked, each by what its own metrics say, and together no more than was needed."""
+    monkeypatch.setenv("VLLM_API_KEY", KEY)
+    out = tmp_path / "labels.jsonl"
+    with served(replace(settings, log=tmp_path / "other.log"), Silent()) as other:
+        before = [finished(one) for one in (server, other)]
+        urls = ("--base-url", server.base_url, "--base-url", other.base_url)
+        first, _ = run(capsys, out, "--annotator", "vllm", *urls)
+        after = [finished(one) for one in (server, other)]
+    each = [now - then for now, then in zip(after, before, strict=True)]
+    assert sum(each) == first["asked"]
+    assert min(each) > 0.2 * sum(each)
+    assert lines(out) + lines(Path(first["failures"])) == COUNT
 
 
 @pytest.mark.parametrize("annotator", ["vllm", "vllm-offline"])
