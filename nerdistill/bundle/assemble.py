@@ -10,6 +10,7 @@ PACKAGE = "nerdistill.bundle.bare"
 ORDER = (
     "probe",
     "refusal",
+    "access",
     "ed25519",
     "paths",
     "manifest",
@@ -23,6 +24,7 @@ ORDER = (
     "lock",
     "unpack",
     "environment",
+    "bomb",
     "install",
     "main",
 )

@@ -140,10 +140,9 @@ def _manifest(home: Path, key: bytes | None) -> Manifest | None:
         return None
     again = reinstall(home)
     try:
-        manifest = read_manifest(str(home), key)
+        manifest, told = read_manifest(str(home), key), read_installed(str(home))
     except Refused as error:
         raise BundleError(f"{home}: {error.message}", again) from error
-    told = read_installed(str(home))
     if told is None:
         raise BundleError(f"{home}: {INSTALLED} is missing or damaged", again)
     if told.get("manifest") != manifest.digest:
@@ -190,10 +189,11 @@ def _item(home: Path, place: Path, kind: str, licence: str | None) -> Item:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """What lies in a folder, without what is hidden; nothing where there is none."""
-    if not folder.is_dir():
+    """What lies in a folder, without what is hidden; nothing where this user can see nothing."""
+    try:
+        return sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
-    return sorted(one for one in folder.iterdir() if not one.name.startswith("."))
 
 
 def _model_kind(folder: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nerdistill.bundle.bare import install as installer
-from nerdistill.bundle.bare.manifest import Manifest, parse
+from nerdistill.bundle.bare.manifest import Manifest, canonical, parse
 from nerdistill.bundle.bare.preflight import (
     OTHER_TARGET,
     check_locale,
@@ -144,6 +144,16 @@ def test_a_python_that_does_not_do(manifest: Manifest, key: str, value: object) 
         choose_python(manifest, told, None)
     with pytest.raises(Refused, match=r"/usr/bin/python3.11 is not one.*--python-archive"):
         choose_python(manifest, told, "/usr/bin/python3.11")
+
+
+def test_a_python_beside_the_one_that_is_brought(made: Made) -> None:
+    """It would not be used, and that is said."""
+    told = made.told
+    told["assets"][0]["role"] = "python"
+    manifest = parse(canonical(told))
+    assert choose_python(manifest, SERVER, None) is None
+    with pytest.raises(Refused, match=r"own Python, /usr/bin/python3.11 would not.*Leave --python"):
+        choose_python(manifest, SERVER, "/usr/bin/python3.11")
 
 
 def test_one_with_headers_is_preferred(manifest: Manifest) -> None:

@@ -83,6 +83,7 @@ def make_environment(manifest: Manifest, folder: str, python: str) -> str:
             "install",
             "--no-index",
             "--require-hashes",
+            "--only-binary=:all:",
             "--no-deps",
             "--no-warn-script-location",
             "--progress-bar=off",
@@ -120,7 +121,10 @@ def _environment(temporary: str) -> Dict[str, str]:
     """What the steps see of the caller's environment: nothing that steers Python or pip."""
     kept = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", "USER")
     told = {name: os.environ[name] for name in kept if name in os.environ}
-    told.update({"TMPDIR": temporary, "PYTHONNOUSERSITE": "1"})
+    # `pip --isolated` would still obey /etc/pip.conf.
+    told.update(
+        {"TMPDIR": temporary, "PYTHONNOUSERSITE": "1", "PIP_CONFIG_FILE": os.devnull},
+    )
     return told
 
 

@@ -122,9 +122,14 @@ def choose_python(manifest: Manifest, facts: Facts, named: Optional[str]) -> Opt
     """The interpreter for the new environment; None where the bundle brings one.
 
     Raises:
-        Refused: there is none of the bundle's version.
+        Refused: there is none of the bundle's version, or one is named that would not be used.
     """
     if _bundled_python(manifest):
+        if named:
+            raise Refused(
+                "the bundle brings its own Python, {} would not be used".format(named),
+                "Leave --python out, or make the bundle without --python-archive.",
+            )
         return None
     fitting = _fitting(manifest, facts)
     if named:
