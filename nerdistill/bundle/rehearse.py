@@ -98,8 +98,8 @@ def rehearse(made: Draft, wanted: Rehearsal, progress: Progress) -> dict[str, ob
     level = "network namespace" if alone else "audit hook"
     if not alone:
         progress.say(
-            "rehearsal without a network namespace: this machine lets nobody make one (root can: "
-            "sysctl user.max_user_namespaces=1000); the audit hook alone watches"
+            "rehearsal without a network namespace, which this user may not make: the audit hook "
+            f"alone watches. {isolation.REMEDY}"
         )
     wanted.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=wanted.scratch) as name:

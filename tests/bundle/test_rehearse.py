@@ -102,7 +102,7 @@ def test_without_a_namespace_the_level_is_told(
     noted = Noted()
     with pytest.raises(BundleError, match=r"'nerdistill doctor' \(exit code 1\): .*of doctor"):
         rehearse(made_with(tmp_path, doctor=1), wanted(tmp_path), noted)
-    assert "max_user_namespaces" in noted.said[0]
+    assert isolation.REMEDY in noted.said[0]
 
 
 def test_this_machine_s_own_bundle_can_be_rehearsed(tmp_path: Path) -> None:
