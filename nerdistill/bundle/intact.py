@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nerdistill.bundle.bare.hashing import Crew, cores, sha256_file
 from nerdistill.bundle.bare.weights import ROLES
 from nerdistill.bundle.inventory import reinstall
-from nerdistill.bundle.model_check import WEIGHTS, check_model, wanted
+from nerdistill.bundle.model_check import CODE, NO_CODE, WEIGHTS, check_model, wanted
 from nerdistill.errors import AssetError
 
 if TYPE_CHECKING:
@@ -127,6 +127,9 @@ def _own_model(inventory: Inventory, item: Item) -> Iterator[Fault]:
     names = [file.path.removeprefix(f"{item.place}/") for file in item.files]
     if item.kind not in MODELS and not any(name.endswith(WEIGHTS) for name in names):
         return
+    for name in names:
+        if name.lower().endswith(CODE):
+            yield Fault(item, f"{item.place}/{name}", "is a program in a model's folder", NO_CODE)
     role: ModelRole = "teacher" if item.kind == "teacher" else "student"
     try:
         check_model(item.place, inventory.home / item.place, wanted(names), role)
