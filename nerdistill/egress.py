@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import sysconfig
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -36,6 +37,9 @@ QUIET = frozenset(
 )
 """Families of sockets that do not leave the machine."""
 
+_numeric = threading.local()
+"""Holds, in a thread that asks for an address as text only, that no name is looked up for it."""
+
 _hooked = False
 _armed = False
 _allowed: set[str] = set()
@@ -53,6 +57,7 @@ def guard() -> None:
     _armed = True
     if not _hooked:
         sys.addaudithook(_hook)
+        socket.getnameinfo = _telling_flags
         _hooked = True
 
 
@@ -140,6 +145,18 @@ def _remembering(host: Any, *arguments: Any, **settings: Any) -> Any:  # noqa: A
     return found
 
 
+_look_back = socket.getnameinfo
+
+
+def _telling_flags(address: Any, flags: int) -> Any:  # noqa: ANN401 - as the original
+    """`socket.getnameinfo`, which tells the hook whether a name is wanted: its event does not."""
+    _numeric.wanted = bool(flags & socket.NI_NUMERICHOST)
+    try:
+        return _look_back(address, flags)
+    finally:
+        _numeric.wanted = False
+
+
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     check = CHECKS.get(event)
     if check is not None and _armed:
@@ -170,8 +187,22 @@ def _name(host: object, *_rest: object) -> None:
     raise _refusal(name, "look up")
 
 
-def _reverse(address: object, *_rest: object) -> None:
-    _name(address[0] if isinstance(address, tuple) else address)
+def _name_of(host: object, *_rest: object) -> None:
+    address = _text(host)
+    if not _is_address(address):
+        _name(host)
+    elif address in _allowed or address in _addresses or address in _known_here():
+        return
+    elif is_local(address):
+        # Its name server would be asked for one like this, too; callers take it as nameless.
+        raise socket.herror(1, f"offline: {address} is not in {HOSTS}, and no name server is asked")
+    else:
+        raise _refusal(address, "look up the name of")
+
+
+def _text_of(address: object, *_rest: object) -> None:
+    if not getattr(_numeric, "wanted", False):
+        _name_of(address[0] if isinstance(address, tuple) and address else address)
 
 
 CHECKS: dict[str, Callable[..., None]] = {
@@ -180,8 +211,8 @@ CHECKS: dict[str, Callable[..., None]] = {
     "socket.sendmsg": _connect,
     "socket.getaddrinfo": _name,
     "socket.gethostbyname": _name,
-    "socket.gethostbyaddr": _reverse,
-    "socket.getnameinfo": _reverse,
+    "socket.gethostbyaddr": _name_of,
+    "socket.getnameinfo": _text_of,
 }
 
 
@@ -200,12 +231,12 @@ def _is_address(name: str) -> bool:
 
 
 def _known_here() -> set[str]:
-    """The names that this machine knows without asking another."""
+    """The names and addresses that this machine knows without asking another."""
     try:
         lines = HOSTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return set()
-    return {name.lower() for line in lines for name in line.partition("#")[0].split()[1:]}
+    return {name.lower() for line in lines for name in line.partition("#")[0].split()}
 
 
 def _refusal(host: str, what: str) -> OfflineError:

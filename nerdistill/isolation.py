@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 LOOPBACK_UP = """
 import fcntl, os, socket, struct, sys
@@ -22,8 +23,21 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """Bring the loopback interface up (SIOCSIFFLAGS with IFF_UP and IFF_RUNNING; needs no `ip`), then
 become the program."""
 
-CALLS = "connect,sendto,sendmsg,sendmmsg"
-"""What can name an address. A bound or listening socket sends nothing by itself."""
+CALLS = "connect,sendto,sendmsg,sendmmsg,io_uring_setup"
+"""What can name an address, or open a way to do so unseen. A bound or listening socket sends
+nothing by itself."""
+
+REMEDY = (
+    "Have namespaces allowed: sysctl -w user.max_user_namespaces=15000; on Ubuntu also: sysctl -w "
+    "kernel.apparmor_restrict_unprivileged_userns=0"
+)
+"""What an administrator does where `can_unshare` is False."""
+
+FAMILY = re.compile(r"sa_family=(?P<family>\w+)")
+INSIDE = frozenset({"AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX", "AF_UNSPEC"})
+"""Families that stay on this machine, or whose addresses are read."""
+RING = re.compile(r"\bio_uring_setup\b.*\) += +[0-9]")
+"""A ring that was made: what is asked through it, connections too, no trace shows."""
 
 INET = re.compile(
     r"sa_family=(?P<family>AF_INET6?)\b(?:[^}]*?(?:inet_addr\(\"(?P<four>[^\"]*)\"\)"
@@ -53,18 +67,21 @@ def strace(command: Sequence[str], log: Path) -> list[str]:
 
 def can_strace() -> bool:
     """Whether this machine lets this user trace a program."""
-    return _succeeds(["strace", "-f", "-qq", "-e", "trace=connect", "-o", "/dev/null", "true"])
+    return _succeeds(strace(["true"], Path(os.devnull)))
 
 
 def outside(lines: Iterable[str]) -> list[str]:
-    """The calls of a trace that name an internet address other than loopback's, as strace wrote.
+    """The calls of a trace that name an address outside this machine, or could unseen.
 
-    An address that can't be read counts as outside.
+    Whatever is neither loopback's nor of a family that stays inside counts as outside, and so does
+    what can't be read.
     """
     return [line.rstrip("\n") for line in lines if _leaves(line)]
 
 
 def _leaves(line: str) -> bool:
+    if RING.search(line) or not INSIDE.issuperset(FAMILY.findall(line)):
+        return True
     for found in INET.finditer(line):
         try:
             address = ipaddress.ip_address(found["four"] or found["six"] or "")

@@ -42,6 +42,9 @@ TRUE = frozenset({"1", "on", "yes", "true"})
 FALSE = frozenset({"0", "off", "no", "false"})
 ALIKE = (TRUE, FALSE)
 
+_shell: dict[str, str] | None = None
+"""The switches as the user's shell has them; None before `enforce`."""
+
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -66,6 +69,11 @@ def enforce() -> None:
 
     Call it before transformers, datasets or huggingface_hub is imported.
     """
+    global _shell  # noqa: PLW0603 - the environment is one for the process
+    if _shell is None:
+        # A guarded parent has overruled its shell, and passed on the switches of its own.
+        ours = os.environ.get(egress.SWITCH) == "1"
+        _shell = {} if ours else {name: os.environ[name] for name in SETTINGS if name in os.environ}
     os.environ.update(SETTINGS)
     for name in UNSET:
         os.environ.pop(name, None)
@@ -104,10 +112,14 @@ def allow_through_proxy(url: str) -> None:
 
 
 def lift() -> None:
-    """Go online: `bundle create` downloads. Call it before a library that reads the switches."""
+    """Go online: `bundle create` downloads. Call it before a library that reads the switches.
+
+    What the user's shell has switched off, such as pip's index, stays so.
+    """
     for name in SETTINGS:
         if name != "TOKENIZERS_PARALLELISM":
             os.environ.pop(name, None)
+    os.environ.update(_shell or {})
     os.environ.update({"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"})
     egress.disarm()
 

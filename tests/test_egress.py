@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nerdistill import egress
+from nerdistill import egress, isolation
 from nerdistill.bundle.bare.environment import GUARD_LINE
 from nerdistill.errors import ConfigError, OfflineError
 
@@ -33,6 +33,10 @@ STOPPED = {
     "a name": "socket.getaddrinfo('hub.example', 443)",
     "a name in bytes": "socket.getaddrinfo(b'hub.example', 443)",
     "an old look-up": "socket.gethostbyname('hub.example')",
+    "the name of an address": f"socket.gethostbyaddr({OUTSIDE!r})",
+    "a full name": f"socket.getfqdn({OUTSIDE!r})",
+    "the name of a peer": f"socket.getnameinfo(({OUTSIDE!r}, 443), 0)",
+    "the name of a peer, unwrapped": f"socket._socket.getnameinfo(({OUTSIDE!r}, 443), 0)",
     "urllib": "urllib.request.urlopen('http://hub.example/x')",
     "asyncio": f"asyncio.run(asyncio.open_connection({OUTSIDE!r}, 443))",
 }
@@ -45,6 +49,11 @@ PASSES = {
     "an address is no look-up": f"socket.getaddrinfo({OUTSIDE!r}, 443)",
     "to bind": "socket.getaddrinfo(None, 0)",
     "its own name": "socket.getfqdn()",
+    "the name of loopback": "socket.getfqdn('127.0.0.1'); socket.getfqdn('127.0.0.253')",
+    "an address as text": f"""assert socket.getnameinfo(
+    ({OUTSIDE!r}, 443), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV) == ({OUTSIDE!r}, "443")""",
+    "by asyncio": f"""loop = asyncio.new_event_loop(); loop.run_until_complete(
+    loop.getnameinfo(({OUTSIDE!r}, 443), socket.NI_NUMERICHOST)); loop.close()""",
 }
 HEAD = (
     "import asyncio, socket, sys, urllib.request\nfrom nerdistill import egress\negress.guard()\n"
@@ -56,8 +65,10 @@ def program(tmp_path: Path, text: str, **environ: str) -> subprocess.CompletedPr
     file = tmp_path / "asks.py"
     file.write_text(HEAD + text + "\n", encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if name != egress.ALLOWED}
+    command = [sys.executable, str(file)]
     return subprocess.run(
-        [sys.executable, str(file)],
+        # Where the guard fails, nothing leaves all the same.
+        isolation.namespace(command) if isolation.can_unshare() else command,
         env={**environment, "PYTHONPATH": os.getcwd(), **environ},  # noqa: PTH109 - text is wanted
         capture_output=True,
         text=True,
@@ -92,6 +103,24 @@ def test_named_host_passes(tmp_path: Path) -> None:
     done = program(tmp_path, text + ASK.format(OUTSIDE))
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_address_of_the_hosts_file_has_a_name(tmp_path: Path) -> None:
+    """It is told from there, and loopback's that is not there is nobody's: no name server."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{OUTSIDE} gpu01  # 192.0.2.2\n")
+    ask = "sys.audit('socket.gethostbyaddr', {!r})\n"
+    text = (
+        f"import pathlib; egress.HOSTS = pathlib.Path({str(hosts)!r})\n"
+        f"try:\n    {ask.format('127.0.0.253')}except socket.herror as error:\n    print(error)\n"
+        + ask.format(OUTSIDE)
+        + ask.format("192.0.2.2")
+    )
+
+    done = program(tmp_path, text)
+
+    assert "127.0.0.253 is not in" in done.stdout
+    assert "wants to look up the name of 192.0.2.2," in done.stderr
 
 
 def test_addresses_of_a_named_host_pass(tmp_path: Path) -> None:

@@ -68,6 +68,26 @@ def test_traced(host: str, leaves: int, tmp_path: Path) -> None:
     assert all(host in line for line in found)
 
 
+RING = """
+import ctypes, os, sys
+ring = ctypes.CDLL(None).syscall(425, 1, ctypes.create_string_buffer(120))
+sys.exit(ring < 0)
+"""
+"""io_uring_setup(2), by its number on every processor."""
+
+
+@pytest.mark.usefixtures("tracing")
+def test_a_ring_is_seen(tmp_path: Path) -> None:
+    """What goes through one is traced by nobody: to have one is enough."""
+    log = tmp_path / "log"
+
+    done = subprocess.run(isolation.strace([sys.executable, "-c", RING], log), check=False)
+
+    lines = log.read_text().splitlines()
+    assert any("io_uring_setup" in line for line in lines)
+    assert len(isolation.outside(lines)) == (done.returncode == 0)
+
+
 V4 = '{{sa_family=AF_INET, sin_port=htons(1), sin_addr=inet_addr("{}")}}'
 V6 = (
     "{{sa_family=AF_INET6, sin6_port=htons(9), sin6_flowinfo=htonl(0), "
@@ -85,6 +105,15 @@ V6 = (
         (f'sendto(3, "x", 1, 0, {V6.format("2001:db8::1")}, 28) = 1', True),
         ("connect(3, {sa_family=AF_INET, 0x1234}, 16) = ?", True),
         (f"sendmsg(3, {{msg_name={V4.format('127.0.0.53')}, msg_namelen=16}}, 0) = 1", False),
+        ("connect(3, {sa_family=AF_VSOCK, svm_cid=0x2, svm_port=0x1}, 16) = 0", True),
+        ('sendto(3, "x", 1, 0, {sa_family=AF_PACKET, sll_ifindex=0x2}, 20) = 1', True),
+        ("connect(3, {sa_family=0x2b, sa_data=[0]}, 16) = -1 EINVAL (Invalid argument)", True),
+        ("sendto(3, [{nlmsg_len=20}], 20, 0, {sa_family=AF_NETLINK, nl_pid=0}, 12) = 20", False),
+        ("connect(3, {sa_family=AF_UNSPEC, sa_data=[0]}, 16) = 0", False),
+        ("7 io_uring_setup(8, {flags=0, sq_thread_cpu=0, sq_thread_idle=0}) = 5", True),
+        ("7 <... io_uring_setup resumed>{flags=0}) = 5", True),
+        ("7 io_uring_setup(8, {flags=0}) = -1 EPERM (Operation not permitted)", False),
+        ("7 io_uring_setup(8,  <unfinished ...>", False),
         (f"sendmmsg(3, [{V4.format('127.0.0.1')}, {V4.format('10.0.0.1')}], 2, 0) = 2", True),
     ],
 )

@@ -97,6 +97,22 @@ def test_lifted() -> None:
     assert python(text) == ["False", "True", "False"]
 
 
+def test_what_the_shell_switched_off_stays_so() -> None:
+    """A user who keeps pip or the hub off the network keeps them so; our own switches are lifted.
+
+    A child of an offline command is told nothing of the shell.
+    """
+    text = (
+        "from nerdistill import offline; offline.enforce(); offline.lift(); offline.enforce()\n"
+        "offline.lift(); import os\n"
+        "print(*[os.environ.get(n) for n in ('PIP_NO_INDEX', 'HF_HUB_OFFLINE', 'USE_HUB_KERNELS')])"
+    )
+    shell = {"PIP_NO_INDEX": "yes", "HF_HUB_OFFLINE": "true", "USE_HUB_KERNELS": ""}
+
+    assert python(text, **shell, NERDISTILL_OFFLINE="") == ["yes", "true"]
+    assert python(text, **shell, NERDISTILL_OFFLINE="1") == ["None"] * 3
+
+
 def test_proxy_of_a_named_provider() -> None:
     """An API on the internet may be reached by the environment's proxy, which then passes, too."""
     text = (

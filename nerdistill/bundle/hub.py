@@ -10,8 +10,8 @@ from nerdistill.bundle.licence import licence_of
 from nerdistill.bundle.mark import mark, marked
 from nerdistill.bundle.model_check import (
     CODE,
+    LEFT_OUT,
     NO_CODE,
-    PICKLED,
     check_model,
     check_names,
     check_settings,
@@ -106,13 +106,13 @@ def local_model(
         one.relative_to(folder).as_posix() for one in sorted(folder.rglob("*")) if one.is_file()
     ]
     shown = [name for name in names if not name.startswith(".")]
-    code = [name for name in shown if name.endswith(CODE)]
+    code = [name for name in shown if name.lower().endswith(CODE)]
     if code:
         raise AssetError(f"{folder} brings code: {code[0]}", NO_CODE)
     check_names(str(folder), shown)
     kept = wanted(shown)
     check_model(str(folder), folder, kept, role)
-    left = [name for name in shown if name.endswith(PICKLED)]
+    left = [name for name in shown if name.lower().endswith(LEFT_OUT)]
     if left:
         progress.say(f"{folder.name}: left out, as safetensors are there: {', '.join(left)}")
     return _asset(folder, kept, path, role, source=f"folder {folder.name}", revision=None)

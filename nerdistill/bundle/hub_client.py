@@ -92,7 +92,8 @@ def open_hub() -> HubClient:
     if constants.HF_HUB_OFFLINE:
         raise OfflineError(
             "the hub's client is switched off (HF_HUB_OFFLINE)",
-            "Only `nerdistill bundle create` downloads, on a connected machine.",
+            "Only `nerdistill bundle create` downloads, on a connected machine, and only where its "
+            "shell allows it: unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE",
         )
     return HubClient(HfApi(library_name="nerdistill"))
 

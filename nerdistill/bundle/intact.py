@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from nerdistill.bundle.bare.hashing import Crew, cores, sha256_file
 from nerdistill.bundle.bare.weights import ROLES
+from nerdistill.bundle.installed_wheels import ENVIRONMENT, read_code
 from nerdistill.bundle.inventory import reinstall
-from nerdistill.bundle.model_check import WEIGHTS, check_model, wanted
+from nerdistill.bundle.model_check import CODE, NO_CODE, WEIGHTS, check_model, wanted
 from nerdistill.errors import AssetError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nerdistill.bundle.bare.hashing import Tick
+    from nerdistill.bundle.installed_wheels import Code
     from nerdistill.bundle.inventory import Held, Inventory, Item
     from nerdistill.bundle.model_check import ModelRole
 
@@ -44,23 +46,27 @@ def shape_faults(inventory: Inventory) -> list[Fault]:
 
 
 def content_faults(
-    inventory: Inventory, jobs: int | None = None, tick: Tick | None = None
+    inventory: Inventory,
+    jobs: int | None = None,
+    tick: Tick | None = None,
+    code: Code | None = None,
 ) -> tuple[list[Fault], dict[str, str]]:
-    """Hash every file on all cores.
+    """Hash every file on all cores, and those that are installed from the bundle's wheels.
 
     Args:
         inventory: what to look at.
         jobs: threads; None: one a core.
         tick: told of bytes as they are read.
+        code: what should be installed; None: it is read from the wheels.
 
     Returns:
         What is wrong, and the sha256 of each file by its path.
     """
-    faults = shape_faults(inventory)
+    code = code or read_code(inventory)
+    faults = [*shape_faults(inventory), *_code_shape(inventory, code)]
     known = {fault.path for fault in faults}
-    files = [
-        (item, file) for item in inventory.items for file in item.files if file.path not in known
-    ]
+    held = [(item, file) for item in inventory.items for file in item.files]
+    files = [(item, file) for item, file in (*held, *code.files) if file.path not in known]
     told = hash_files(inventory.home, [file for _, file in files], jobs, tick)
     for item, file in files:
         found = told[file.path]
@@ -100,6 +106,16 @@ def _shape(inventory: Inventory, item: Item) -> Iterator[Fault]:
         yield from _added(inventory, item)
 
 
+def _code_shape(inventory: Inventory, code: Code) -> Iterator[Fault]:
+    """Installed files that are gone or of another size, and what was put among them."""
+    for item, file in code.files:
+        found = _wrong(inventory.home / file.path, file.size)
+        if found:
+            yield _fault(inventory, item, file.path, found)
+    for path in code.added:
+        yield _fault(inventory, ENVIRONMENT, path, "was added: no wheel of the bundle has it")
+
+
 def _wrong(path: Path, size: int) -> str | None:
     try:
         state = path.lstat()
@@ -127,6 +143,9 @@ def _own_model(inventory: Inventory, item: Item) -> Iterator[Fault]:
     names = [file.path.removeprefix(f"{item.place}/") for file in item.files]
     if item.kind not in MODELS and not any(name.endswith(WEIGHTS) for name in names):
         return
+    for name in names:
+        if name.lower().endswith(CODE):
+            yield Fault(item, f"{item.place}/{name}", "is a program in a model's folder", NO_CODE)
     role: ModelRole = "teacher" if item.kind == "teacher" else "student"
     try:
         check_model(item.place, inventory.home / item.place, wanted(names), role)

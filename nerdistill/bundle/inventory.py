@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import posixpath
 import shlex
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,6 @@ ORDER = ("teacher", "student", "tagger", "study", "corpus", "demo", "replies", "
 """Kinds that are listed first, and wheels last."""
 SEVERAL = {"offline_assets/studies": "study", "offline_assets/datasets": "corpus"}
 """Folders whose every entry is a thing of its own."""
-WHEELS = "offline_assets/wheels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,23 @@ def reinstall(home: Path) -> str:
     return (
         f"Install the bundle again (what you put there yourself stays in {folder.name}.old): "
         f"mv -T {old} {old}.old && python3 -I BUNDLE/bootstrap.py install BUNDLE --key bundle.pub "
-        f"--into {root}"
+        f"--into {root}{_shared_with(folder)}"
     )
+
+
+def _shared_with(folder: Path) -> str:
+    """The option that keeps an installation closed to all but its group, as it is."""
+    try:
+        told = folder.stat()
+    except OSError:
+        return ""
+    if told.st_mode & stat.S_IRWXO:
+        return ""
+    try:
+        name = grp.getgrgid(told.st_gid).gr_name
+    except KeyError:
+        name = str(told.st_gid)
+    return f" --group {shlex.quote(name)}"
 
 
 def is_installed(home: Path) -> bool:
@@ -174,7 +190,7 @@ def _found(home: Path) -> Iterator[Item]:
                 yield _item(home, one, SEVERAL[path], licence_of(one) if one.is_dir() else None)
         elif path in SHIPPED:
             yield _item(home, place, *SHIPPED[path])
-        elif place.is_dir() and path != WHEELS:
+        elif place.is_dir():
             yield _item(home, place, "other", licence_of(place))
 
 

@@ -1,6 +1,6 @@
 """What a model's folder may hold in a bundle: weights that are only numbers, and no code.
 
-The rules are plain data, so that the isolated side can hold to the same ones.
+What the isolated side refuses (`bare.weights`) is refused here, before it travels.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from nerdistill.bundle.bare import weights as bare
+from nerdistill.bundle.bare.refusal import Refused
+from nerdistill.bundle.bare.weights import CODE_KEY, PICKLES, PROGRAMS
 from nerdistill.errors import AssetError
 
 if TYPE_CHECKING:
@@ -34,26 +37,10 @@ WANTED = (
     "USE_POLICY*",
 )
 """Names of the files that a model consists of; capitals and small letters are one."""
-PICKLED = (
-    ".bin",
-    ".ckpt",
-    ".h5",
-    ".joblib",
-    ".msgpack",
-    ".npy",
-    ".npz",
-    ".onnx",
-    ".ot",
-    ".pickle",
-    ".pkl",
-    ".pt",
-    ".pth",
-)
+LEFT_OUT = (*sorted(PICKLES), ".h5", ".msgpack", ".onnx")
 """Endings of weights that may run code when they are read, or that nothing here reads."""
-CODE = (".py", ".pyc", ".pyd", ".so", ".dll", ".dylib")
+CODE = tuple(sorted(PROGRAMS))
 """Endings of code."""
-CODE_KEY = "auto_map"
-"""The key of a settings file that names Python code to run."""
 TOKENIZERS = (
     "tokenizer.json",
     "tokenizer.model",
@@ -92,7 +79,7 @@ def wanted(names: Iterable[str]) -> list[str]:
         name
         for name in names
         if any(fnmatch(PurePosixPath(name).name.upper(), pattern.upper()) for pattern in WANTED)
-        and not name.lower().endswith((*PICKLED, *CODE))
+        and not name.lower().endswith((*LEFT_OUT, *CODE))
         and not any(part.startswith(".") for part in PurePosixPath(name).parts)
         and not (name.endswith(WEIGHTS) and "/" in name)
     ]
@@ -114,7 +101,7 @@ def check_names(told: str, names: Collection[str]) -> None:
     """
     if any(name.endswith(WEIGHTS) and "/" not in name for name in names):
         return
-    pickled = [name for name in names if name.endswith(PICKLED)]
+    pickled = [name for name in names if name.lower().endswith(LEFT_OUT)]
     if pickled:
         first = min(pickled, key=lambda name: (name.count("/"), name))
         raise AssetError(
@@ -125,7 +112,7 @@ def check_names(told: str, names: Collection[str]) -> None:
 
 
 def check_settings(told: str, folder: Path, names: Iterable[str]) -> None:
-    """Refuse settings that name Python code.
+    """Refuse settings that name Python code, as the server does.
 
     Args:
         told: the folder or repository, for the message.
@@ -133,27 +120,20 @@ def check_settings(told: str, folder: Path, names: Iterable[str]) -> None:
         names: relative paths; other files than JSON are passed over.
 
     Raises:
-        AssetError: a file has the key, or one at the top is no JSON.
+        AssetError: a file has the key, or is settings or at the top and no JSON.
     """
     for name in names:
-        if not name.endswith(".json"):
-            continue
         try:
-            value = json.loads((folder / name).read_text(encoding="utf-8"))
+            bare.check_settings(str(folder), [name])
+            if name.endswith(".json") and "/" not in name:
+                json.loads((folder / name).read_text(encoding="utf-8"))
+        except Refused as error:
+            no_json = isinstance(error.__cause__, ValueError | RecursionError)
+            raise AssetError(
+                f"{told}: {error.message}", COPY_AGAIN if no_json else NO_CODE
+            ) from error
         except (ValueError, RecursionError) as error:
-            if "/" in name:
-                continue
-            raise AssetError(f"{told}: {name} is no JSON: {error}", COPY_AGAIN) from error
-        if _names_code(value):
-            raise AssetError(f"{told}: {name} names Python code to run ({CODE_KEY})", NO_CODE)
-
-
-def _names_code(value: object) -> bool:
-    """Whether an object, or one directly inside it such as `text_config`, has the key."""
-    if not isinstance(value, dict):
-        return False
-    inner = (one for one in value.values() if isinstance(one, dict))
-    return CODE_KEY in value or any(CODE_KEY in one for one in inner)
+            raise AssetError(f"{told}: {name!r} is no JSON: {error}", COPY_AGAIN) from error
 
 
 def check_model(told: str, folder: Path, names: Collection[str], role: ModelRole) -> None:
@@ -180,6 +160,10 @@ def check_model(told: str, folder: Path, names: Collection[str], role: ModelRole
             )
     if not any(fnmatch(name, pattern) for name in names for pattern in TOKENIZERS):
         raise AssetError(f"{told} has no tokenizer, such as tokenizer.json", COPY_AGAIN)
+    try:
+        bare.check_names(names)
+    except Refused as error:
+        raise AssetError(f"{told}: {error.message}", NO_CODE) from error
     check_settings(told, folder, names)
     _check_shards(told, folder, names)
     for name in names:

@@ -102,8 +102,8 @@ def rehearse(made: Draft, wanted: Rehearsal, progress: Progress) -> dict[str, ob
     level = _level()
     if level != NAMESPACE:
         progress.say(
-            "rehearsal without a network namespace: this machine lets nobody make one (root can: "
-            f"sysctl user.max_user_namespaces=1000); {level} watches in its place"
+            "rehearsal without a network namespace, which this user may not make: "
+            f"{level} watches in its place. {isolation.REMEDY}"
         )
     wanted.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=wanted.scratch) as name:

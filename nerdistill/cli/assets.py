@@ -77,22 +77,25 @@ def list_command(as_json: bool, key: str | None) -> None:
 def verify(as_json: bool, key: str | None, jobs: int | None, progress: Mode) -> None:
     """Read every file and compare its digest with the manifest's; exit code 1 if one differs.
 
+    So is the code that runs: each installed file is held against the wheel that it comes from.
     Models and data that were put beside the bundle's own are no error; nobody told their digests.
 
     \b
     Example:
       nerdistill assets verify --key bundle.pub
     """
+    from nerdistill.bundle.installed_wheels import read_code
     from nerdistill.bundle.intact import content_faults
     from nerdistill.progress import open_progress
 
     found = _inventory(key)
-    size = sum(item.size for item in found.items)
+    code = read_code(found)
+    size = sum(item.size for item in found.items) + code.size
     with (
         open_progress(progress) as shown,
         shown.task("hash what lies here", total=size, unit="bytes") as task,
     ):
-        faults, digests = content_faults(found, jobs, task.advance)
+        faults, digests = content_faults(found, jobs, task.advance, code)
     if as_json:
         click.echo(_json(found, digests, faults))
     else:
@@ -103,7 +106,7 @@ def verify(as_json: bool, key: str | None, jobs: int | None, progress: Mode) -> 
         count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
         raise BundleError(f"{count} in {found.home}", remedies)
     if not as_json:
-        click.echo(_verdict(found, signed=key is not None))
+        click.echo(_verdict(found, len(code.files), signed=key is not None))
 
 
 def _inventory(key: str | None) -> Inventory:
@@ -119,14 +122,15 @@ def _inventory(key: str | None) -> Inventory:
     return take_inventory(assets.home(), public)
 
 
-def _verdict(found: Inventory, *, signed: bool) -> str:
+def _verdict(found: Inventory, installed: int, *, signed: bool) -> str:
     count = sum(len(item.files) for item in found.items if item.bundled)
     own = sum(len(item.files) for item in found.items if not item.bundled)
     if found.manifest is None:
         return f"{own} files read in {found.home}: a checkout, whose digests nothing tells"
     signature = "signed by this key" if signed else "signature not checked (give --key)"
     beside = f"; {own} more files are not from the bundle" if own else ""
-    return f"whole: {count} files of {_title(found)}, {signature}{beside}"
+    code = f" and {installed} installed from its wheels" if installed else ""
+    return f"whole: {count} files of {_title(found)}{code}, {signature}{beside}"
 
 
 def _title(found: Inventory) -> str:

@@ -161,6 +161,6 @@ def _blind(level: str, why: str) -> Finding:
 def _left(lines: Sequence[str]) -> Finding:
     told = " / ".join(printable(" ".join(line.split())) for line in lines[:SHOWN])
     more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    found = f"a small study wanted to reach addresses outside this machine: {told}{more}"
+    found = f"a small study asked for what is outside this machine, or could unseen: {told}{more}"
     remedy = "Find which package asks and take it out of the environment; report these lines."
     return Finding(NOT_PROVEN, "failure", found, remedy)

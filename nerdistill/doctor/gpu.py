@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from nerdistill.bundle.bare.preflight import check_machine, numbers
+from nerdistill.bundle.bare.preflight import OTHER_TARGET, check_machine, numbers
 from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.cuda import DRIVERS, architectures, runs
 from nerdistill.doctor.finding import Finding
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from nerdistill.doctor.libraries import Torch
 
 ON_A_NODE = "On a cluster look where the GPUs are: srun --gres=gpu:1 nerdistill doctor"
-REBUILD = (
-    "Make a bundle for this machine: run scripts/probe.py here, and `nerdistill bundle create` "
-    "with the target.json that it writes."
-)
 
 
 def check_gpus(facts: Facts, torch: Torch | None) -> Iterator[Finding]:
@@ -45,7 +41,9 @@ def check_gpus(facts: Facts, torch: Torch | None) -> Iterator[Finding]:
 def _torch(facts: Facts, torch: Torch) -> Finding:
     name = "torch's CUDA"
     if torch.cuda is None:
-        return Finding(name, "warning", "torch is built for CPUs: the GPU is not used", REBUILD)
+        return Finding(
+            name, "warning", "torch is built for CPUs: the GPU is not used", OTHER_TARGET
+        )
     needed = DRIVERS.get(int(torch.cuda.partition(".")[0]))
     driver = facts["driver"]
     if needed and driver and numbers(driver) < numbers(needed):
@@ -53,14 +51,16 @@ def _torch(facts: Facts, torch: Torch) -> Finding:
             name,
             "failure",
             f"CUDA {torch.cuda} needs NVIDIA driver {needed} or newer, this machine has {driver}",
-            f"Have the driver updated, or use an older CUDA. {REBUILD}",
+            f"Have the driver updated, or use an older CUDA. {OTHER_TARGET}",
         )
     built = architectures(torch.built)
     for gpu in facts["gpus"]:
         has = numbers(gpu["compute_capability"] or "")
         if built and len(has) > 1 and not runs(built, (has[0], has[1])):
             found = f"{gpu['name']} has {gpu['compute_capability']}, torch runs on {torch.built}"
-            return Finding(name, "failure", found, f"Use another GPU, or another CUDA. {REBUILD}")
+            return Finding(
+                name, "failure", found, f"Use another GPU, or another CUDA. {OTHER_TARGET}"
+            )
     if not torch.sees:
         return Finding(
             name,

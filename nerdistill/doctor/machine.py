@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
+from nerdistill import isolation
 from nerdistill.doctor.finding import Finding
 
 if TYPE_CHECKING:
@@ -11,15 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 1 << 20
-USER_NAMESPACES = (
-    "Have namespaces allowed: sysctl -w user.max_user_namespaces=15000; on Ubuntu also: sysctl -w "
-    "kernel.apparmor_restrict_unprivileged_userns=0"
-)
 STRACE = (
     "Have strace installed from the system's own media; if it is there: sysctl -w "
     "kernel.yama.ptrace_scope=1 (a container: --cap-add SYS_PTRACE)"
 )
-EITHER = f"{USER_NAMESPACES}. Or: {STRACE}"
+EITHER = f"{isolation.REMEDY}. Or: {STRACE}"
 LIMITS: dict[str, tuple[int, str, str]] = {
     "nofile": (4096, "open files", "ulimit -n 65536"),
     "nproc": (2048, "processes and threads", "ulimit -u 32768"),
@@ -38,7 +36,7 @@ def check_proofs(*, namespaces: bool, strace: bool) -> Iterator[Finding]:
         yield Finding(name, "ok", found)
     elif strace:
         found = "can be had by strace alone: this user may make no network namespace"
-        yield Finding(name, "note", found, USER_NAMESPACES)
+        yield Finding(name, "note", found, isolation.REMEDY)
     else:
         found = "cannot be had: neither a network namespace nor strace is allowed"
         yield Finding(name, "warning", found, EITHER)
@@ -88,5 +86,5 @@ def check_slurm(home: Path | None, *, there: bool) -> Iterator[Finding]:
     if script is None or not script.is_file():
         yield Finding("Slurm", "note", "is here: studies can run as jobs")
     else:
-        remedy = f"Set its five lines, then: sbatch {SBATCH}"
+        remedy = f"Set its five lines, then: sbatch {shlex.quote(str(script.absolute()))}"
         yield Finding("Slurm", "note", f"is here: {script} runs a study as a job", remedy)

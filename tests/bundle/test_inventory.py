@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from nerdistill.bundle.bare.share import Sharing, private_paths
 from nerdistill.bundle.bare.unpack import unpack
 from nerdistill.bundle.bare.verify import verify
 from nerdistill.bundle.intact import content_faults, shape_faults
-from nerdistill.bundle.inventory import digest, take_inventory
+from nerdistill.bundle.inventory import digest, reinstall, take_inventory
 from nerdistill.bundle.sign import open_key
 from nerdistill.digest import digest_folder
 from nerdistill.errors import BundleError
@@ -156,6 +157,23 @@ def test_the_remedy_mends(tmp_path: Path) -> None:
     assert content_faults(take_inventory(home))[0] == []
 
 
+def test_the_remedy_keeps_a_closed_installation_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group of a folder that others may not enter is named, by number where it has no name."""
+    home, _ = installed(tmp_path)
+    assert "--group" not in reinstall(home)
+    home.chmod(0o2750)
+    name = grp.getgrgid(home.stat().st_gid).gr_name
+    assert reinstall(home).endswith(f"--into {tmp_path / 'root'} --group {name}")
+
+    def nameless(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(grp, "getgrgid", nameless)
+    assert reinstall(home).endswith(f" --group {home.stat().st_gid}")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     """One file without permission does not hide the others."""
@@ -178,7 +196,8 @@ def test_files_added_to_a_bundled_model_are_named(tmp_path: Path) -> None:
     ("files", "told"),
     [
         ({**MODEL, "model.safetensors": WEIGHTS[:-1]}, "model.safetensors has 64 bytes"),
-        ({**MODEL, "config.json": b'{"auto_map":{}}'}, "names Python code to run"),
+        ({**MODEL, "modeling_own.PY": b""}, "own/modeling_own.PY is a program"),
+        ({**MODEL, "config.json": b'{"auto_map":{}}'}, "asks for Python code"),
         ({"model.safetensors": WEIGHTS}, "config.json is missing"),
         ({"todo.txt": b"more"}, ""),
         (MODEL, ""),

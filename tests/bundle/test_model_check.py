@@ -97,10 +97,10 @@ def test_code_in_an_inner_configuration(model: Path) -> None:
     """`auto_map` one level down counts too; settings that are no JSON are told."""
     config = model / "config.json"
     config.write_text('{"text_config": {"auto_map": {}}}')
-    with pytest.raises(AssetError, match=r"config\.json names Python code"):
+    with pytest.raises(AssetError, match=r"config\.json' asks for Python code"):
         _check(model)
     config.write_text("{")
-    with pytest.raises(AssetError, match=r"config\.json is no JSON"):
+    with pytest.raises(AssetError, match=r"config\.json' is no JSON"):
         _check(model)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_it_tells_what_a_bundle_needs_to_know(tmp_path: Path, version: str) -> N
     assert told.machine == platform.machine()
     assert told.glibc >= (2, 17)
     whole = json.loads((tmp_path / "target.json").read_text())
-    assert {one["path"] for one in whole["mounts"]} >= {"/", str(tmp_path)}
+    assert {one["path"] for one in whole["mounts"]} >= {"/", "~"}
     assert all(one["free_bytes"] >= 0 for one in whole["mounts"])
 
 
@@ -58,6 +59,46 @@ def test_it_holds_nothing_private(tmp_path: Path) -> None:
     kept = {"clock", "compilers", "cpu", "driver", "gpus", "kernel", "libc", "limits", "machine"}
     kept |= {"made", "memory_mib", "mounts", "os", "proxies", "pythons", "schema_version"}
     assert {*told} == {*kept, "selinux", "slurm", "strace", "umask", "user_namespaces"}
+
+
+@pytest.mark.parametrize("version", ["here", OLD[0]])
+def test_it_names_nobody(tmp_path: Path, version: str) -> None:
+    """Neither home nor folder nor a path elsewhere tells the user's name or the machine's."""
+    python = sys.executable if version == "here" else old_python(version)
+    home, scratch = tmp_path / "x" / "alice", tmp_path / f"alice.{platform.node()}" / "malice"
+    for folder in (home / "bin", home / "secret" / "bin", scratch):
+        folder.mkdir(parents=True)
+    for place, told in ((home, "3.9.1"), (home / "secret", "3.10.1"), (scratch, "3.12.1")):
+        about = {"version": told, "implementation": "cpython", "venv": True, "headers": False}
+        path = place / "bin" / "python3"
+        path.parent.mkdir(exist_ok=True)
+        program(path, f"echo '{json.dumps(about)}'")
+    (tmp_path / "link").symlink_to(home)
+    folders = [tmp_path / "link" / "bin", home / "secret" / "bin", scratch / "bin"]
+    done = subprocess.run(
+        [python, "-I", SCRIPT, "--path", home / "bin"],
+        env={
+            "HOME": str(tmp_path / "link"),
+            "USER": "alice",
+            "TMPDIR": str(scratch),
+            "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
+        },
+        cwd=home / "secret",
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    text = (home / "secret" / "target.json").read_text()
+    assert re.findall(rf"\b(?:alice|secret|{re.escape(platform.node())})\b", text) == []
+    told = json.loads(text)
+    mounts = {one["path"] for one in told["mounts"]}
+    assert mounts >= {"/", "/tmp", "~", "~/bin", "."}  # noqa: S108 - looked at
+    elsewhere = "/$USER.$HOSTNAME/malice"
+    assert any(path.endswith(elsewhere) for path in mounts)
+    pythons = [one["path"] for one in told["pythons"]]
+    assert pythons[:2] == ["~/bin/python3", "./bin/python3"]
+    assert pythons[2].endswith(f"{elsewhere}/bin/python3")
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_without_a_namespace_the_level_is_told(
     noted = Noted()
     with pytest.raises(BundleError, match=r"'nerdistill doctor' \(exit code 1\): .*of doctor"):
         rehearse(made_with(tmp_path, doctor=1), wanted(tmp_path), noted)
-    assert "max_user_namespaces" in noted.said[0]
+    assert isolation.REMEDY in noted.said[0]
 
 
 @pytest.mark.skipif(not isolation.can_strace(), reason="this machine has no strace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,14 +16,13 @@ from nerdistill.bundle.bare.weights import (
     check_settings,
     model_files,
 )
-from nerdistill.bundle.model_check import CODE, PICKLED, WANTED
+from nerdistill.bundle.model_check import WANTED, check_model, wanted
+from nerdistill.errors import AssetError
+from tests.bundle.installed import MODEL, put
 from tests.bundle.making import make_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-READ_BY_NOBODY = {".h5", ".msgpack", ".onnx"}
-"""Weights that nerdistill never asks for, and that run nothing."""
 
 
 @pytest.mark.parametrize("ending", sorted({*PICKLES, *PROGRAMS}))
@@ -34,10 +34,34 @@ def test_such_names_are_refused(ending: str) -> None:
         assert repr(name) in refused.value.message
 
 
-def test_both_sides_refuse_the_same() -> None:
-    """What the connected side never packs is refused here too, and what it packs is not."""
-    assert {*PICKLED, *CODE} - READ_BY_NOBODY <= PICKLES | PROGRAMS
-    check_names(f"models/m/{name}".replace("*", "x") for name in WANTED)
+def test_what_is_packed_is_not_refused() -> None:
+    """By no name that the connected side picks, even where a program is called a licence."""
+    names = [name.replace("*", "x") for name in WANTED]
+    programs = [f"LICENSE{ending}" for ending in (*PICKLES, *PROGRAMS)]
+    assert wanted([*names, *programs]) == sorted(names)
+    check_names(f"models/m/{name}" for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "refused"),
+    [
+        ("config.json", '{"a": [{"b": {"auto_map": {}}}]}', True),
+        ("sub/tokenizer_config.json", '{"auto_map": {}}', True),
+        ("sub/config.json", "{", True),
+        ("vocab.json", '{"auto_map": 1}', False),
+        ("sub/notes.json", "{", False),
+    ],
+)
+def test_both_sides_refuse_the_same(tmp_path: Path, name: str, text: str, refused: bool) -> None:
+    """The settings that the server refuses are refused when the bundle is made, and no others."""
+    files = {**MODEL, name: text.encode()}
+    put(tmp_path, files)
+    names = wanted(files)
+    assert name in names
+    with pytest.raises(AssetError, match=repr(name)) if refused else nullcontext():
+        check_model("m", tmp_path, names, "student")
+    with pytest.raises(Refused, match=repr(name)) if refused else nullcontext():
+        check_settings(str(tmp_path), names)
 
 
 @pytest.mark.parametrize(

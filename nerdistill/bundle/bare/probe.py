@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import platform
+import pwd
 import re
 import resource
 import shutil
@@ -21,6 +22,8 @@ SECONDS = 30
 """What a program that is asked may take."""
 
 CPU_FLAGS = ("avx", "avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
+USUAL = ("/", "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - looked at, not written
+"""Places that every machine has."""
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 NETWORKED = frozenset(
     (
@@ -200,8 +203,7 @@ def _selinux() -> Optional[str]:
 
 
 def _places() -> List[str]:
-    home = os.path.expanduser("~")
-    return ["/", "/tmp", "/var/tmp", "/dev/shm", os.environ.get("TMPDIR", "/tmp"), home, "."]  # noqa: S108 - looked at, not written
+    return list(USUAL) + [os.environ.get("TMPDIR", "/"), os.path.expanduser("~"), "."]
 
 
 def _mounts(paths: List[str]) -> List[Dict[str, Any]]:
@@ -245,6 +247,40 @@ def _limits() -> Dict[str, Optional[int]]:
     return {
         name: None if value == resource.RLIM_INFINITY else value for name, value in soft.items()
     }
+
+
+def without_names(told: Dict[str, Any]) -> Dict[str, Any]:
+    """The same, but no path tells who asked where: it has `~`, `.`, `$USER` and `$HOSTNAME`."""
+    named = [(os.path.expanduser("~"), "~"), (os.path.realpath(os.curdir), ".")]
+    named += [(os.path.realpath(folder), sign) for folder, sign in named]
+    folders = sorted((one for one in named if one[0] not in USUAL), reverse=True)
+    words = {platform.node(): "$HOSTNAME", platform.node().split(".")[0]: "$HOSTNAME"}
+    words.update(dict.fromkeys(_users(), "$USER"))
+    words.pop("", None)
+
+    def shown(path: str) -> str:
+        for folder, sign in folders:
+            if path not in USUAL and (path + "/").startswith(folder + "/"):
+                path = sign + path[len(folder) :]
+                break
+        for word in sorted(words, reverse=True):
+            alone = r"(?<![A-Za-z0-9]){}(?![A-Za-z0-9])".format(re.escape(word))
+            path = re.sub(alone, words[word], path)
+        return path
+
+    clean = dict(told)
+    for key in ("mounts", "pythons"):
+        clean[key] = [dict(one, path=shown(one["path"])) for one in told[key]]
+    return clean
+
+
+def _users() -> List[str]:
+    """What this user is called."""
+    names = [os.environ.get("USER", ""), os.environ.get("LOGNAME", "")]
+    try:
+        return names + [pwd.getpwuid(os.getuid()).pw_name]
+    except KeyError:
+        return names
 
 
 def summary(told: Dict[str, Any]) -> List[str]:
@@ -305,7 +341,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     told = facts(wanted.path)
     try:
         with open(wanted.out, "w", encoding="utf-8") as stream:
-            json.dump(told, stream, indent=1, sort_keys=True)
+            json.dump(without_names(told), stream, indent=1, sort_keys=True)
             stream.write("\n")
     except OSError as error:
         sys.stderr.write(
