@@ -10,6 +10,7 @@ PACKAGE = "nerdistill.bundle.bare"
 ORDER = (
     "probe",
     "refusal",
+    "access",
     "ed25519",
     "paths",
     "manifest",

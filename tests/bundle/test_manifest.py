@@ -63,6 +63,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
         "a volume that there is not",
     ),
     "a piece too long": (lambda told: file(told)["pieces"][0].update(size=1), "not as long as it"),
+    "two digests of a file": (lambda told: file(told).update(sha256="0" * 64), "has two digests"),
     "neither carried nor in a base": (lambda told: file(told).update(pieces=[]), "neither carried"),
     "a base that there is not": (
         lambda told: file(told).update(pieces=[], base="x"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import lzma
 import shutil
 import tarfile
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from nerdistill.bundle.bare.manifest import members_of, parse
 from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.bare.verify import verify
-from nerdistill.bundle.bare.volumes import TRAILER, layout
+from nerdistill.bundle.bare.volumes import TRAILER, Pieces, Place, layout
 from tests.bundle.making import Made, make_bundle, tar_of
 
 if TYPE_CHECKING:
@@ -112,6 +113,35 @@ def test_what_is_only_padded_is_taken(made: Made) -> None:
     """The tar that another program writes of the same members is as good."""
     made.replace_volume(0, tar_of(made.members()))
     assert verify(str(made.folder), made.key.public).manifest.name == "demo"
+
+
+def test_other_bytes_in_a_signed_volume(made: Made) -> None:
+    """A volume that is signed and right in form, with other bytes in members: they are named."""
+    members = made.members()
+    changed = [(entry, bytes(entry.size)) for entry, _ in members[:2]]
+    made.replace_volume(0, tar_of([*changed, *members[2:]]))
+    assert refused(made) == (
+        f"{VOLUME} holds other bytes than the manifest tells of models/a.json, models/b.txt"
+    )
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 2000), min_size=1, max_size=6), st.integers(1, 3000))
+def test_members_are_hashed_whatever_the_blocks(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], block: int
+) -> None:
+    """However the bytes come, each member has its own digest; empty ones, too."""
+    members = [(entry(str(i), size=n), bytes([i]) * n) for i, n in enumerate(sizes)]
+    path = tmp_path_factory.getbasetemp() / VOLUME
+    path.write_bytes(tar_of(members))
+    with tarfile.open(path) as tar:
+        places = [Place(str(path), one.offset_data, one.size) for one in tar]
+    pieces = Pieces(places)
+    with path.open("rb", buffering=0) as stream:
+        read, view = pieces.beside(stream), memoryview(bytearray(block))
+        while read(view):
+            pass
+    assert pieces.digests == [hashlib.sha256(data).hexdigest() for _, data in members]
 
 
 def header(name: str = "models/a.json", **more: object) -> tarfile.TarInfo:

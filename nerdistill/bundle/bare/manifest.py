@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Pattern, Tuple
+from typing import AbstractSet, Any, Dict, List, NamedTuple, Optional, Pattern, Tuple
 
 from nerdistill.bundle.bare.paths import REBUILD, check_paths
 from nerdistill.bundle.bare.refusal import Refused
@@ -250,17 +250,24 @@ def _check(manifest: Manifest) -> None:
         raise Refused("{} names a volume twice".format(MANIFEST), REBUILD)
     known = {volume.name for volume in manifest.volumes}
     for file in files:
-        if (file.base is None) == (not file.pieces):
-            raise Refused("{!r} is neither carried nor in a base".format(file.path), REBUILD)
-        if file.base is not None and manifest.base is None:
-            raise Refused("{!r} names a base that there is not".format(file.path), REBUILD)
-        if file.base is not None:
-            check_paths([file.base])
-        if file.pieces and sum(piece.size for piece in file.pieces) != file.size:
-            raise Refused("the pieces of {!r} are not as long as it".format(file.path), REBUILD)
-        if any(piece.volume not in known for piece in file.pieces):
-            raise Refused("{!r} lies in a volume that there is not".format(file.path), REBUILD)
+        _check_file(file, known, manifest.base)
     for volume, members in members_of(manifest).items():
         names = {name.casefold() for name, _, _ in members}
         if len(names) != len(members):
             raise Refused("{} would hold a name twice".format(volume), REBUILD)
+
+
+def _check_file(file: File, known: AbstractSet[str], base: Optional[Base]) -> None:
+    """See that a file is carried whole, or lies in the base."""
+    if (file.base is None) == (not file.pieces):
+        raise Refused("{!r} is neither carried nor in a base".format(file.path), REBUILD)
+    if file.base is not None and base is None:
+        raise Refused("{!r} names a base that there is not".format(file.path), REBUILD)
+    if file.base is not None:
+        check_paths([file.base])
+    if file.pieces and sum(piece.size for piece in file.pieces) != file.size:
+        raise Refused("the pieces of {!r} are not as long as it".format(file.path), REBUILD)
+    if len(file.pieces) == 1 and file.pieces[0].sha256 != file.sha256:
+        raise Refused("{!r} has two digests in the manifest".format(file.path), REBUILD)
+    if any(piece.volume not in known for piece in file.pieces):
+        raise Refused("{!r} lies in a volume that there is not".format(file.path), REBUILD)

@@ -3,6 +3,7 @@
 import os
 from typing import Dict, List, NamedTuple, Optional
 
+from nerdistill.bundle.bare.access import readable, regular_size
 from nerdistill.bundle.bare.ed25519 import parse_key, verifies
 from nerdistill.bundle.bare.hashing import Tick, sha256_file
 from nerdistill.bundle.bare.manifest import LARGEST, MANIFEST, SIGNATURE, Manifest, parse
@@ -32,6 +33,7 @@ def read_key(text: str) -> bytes:
         ) from error
 
 
+@readable()
 def read_manifest(bundle: str, key: Optional[bytes]) -> Manifest:
     """The manifest of a bundle.
 
@@ -40,7 +42,8 @@ def read_manifest(bundle: str, key: Optional[bytes]) -> Manifest:
         key: the public key; None to believe an unsigned manifest, only to look at it.
 
     Raises:
-        Refused: it is missing, unsigned, signed by another key, or no manifest.
+        Refused: it is missing, may not be read, is unsigned, signed by another key, or no
+            manifest.
     """
     data = _read(bundle, MANIFEST, LARGEST)
     if key is not None:
@@ -63,7 +66,7 @@ def _read(bundle: str, name: str, most: int) -> bytes:
         SIGNATURE: "An unsigned bundle is never installed: carry {} too.".format(SIGNATURE),
     }
     # A pipe or a device would be read without an end.
-    if not os.path.isfile(path):
+    if regular_size(os.path.realpath(path)) is None:
         raise Refused("{} is missing in {}".format(name, bundle), missing[name])
     with open(path, "rb") as stream:
         data = stream.read(most + 1)
@@ -72,6 +75,7 @@ def _read(bundle: str, name: str, most: int) -> bytes:
     return data
 
 
+@readable()
 def verify(
     bundle: str,
     key: bytes,
@@ -89,7 +93,8 @@ def verify(
         tick: told of bytes as they are read.
 
     Raises:
-        Refused: naming what is damaged, missing, added or not signed, and what to carry again.
+        Refused: naming what is damaged, missing, added, not signed or may not be read, and what
+            to carry again.
     """
     manifest = read_manifest(bundle, key)
     check_names(model_files(manifest))
@@ -98,9 +103,10 @@ def verify(
         _check_listing(place, manifest)
     for one in manifest.attached:
         path = os.path.join(bundle, one.name)
-        if not os.path.isfile(path) or os.path.islink(path):
+        size = regular_size(path)
+        if size is None:
             raise Refused("{} is missing in {}".format(one.name, bundle), "Carry it again.")
-        if os.path.getsize(path) != one.size or sha256_file(path) != one.sha256:
+        if size != one.size or sha256_file(path) != one.sha256:
             raise Refused("{} is damaged".format(one.name), "Carry it again.")
     return Verified(manifest, check_volumes(manifest, places, jobs, tick))
 
@@ -111,6 +117,8 @@ def _check_listing(folder: str, manifest: Manifest) -> None:
     known.update(one.name for one in manifest.volumes + manifest.attached)
     try:
         extra = sorted(set(os.listdir(folder)) - known)
+    except PermissionError:
+        raise
     except OSError as error:
         raise Refused(
             "{} cannot be listed: {}".format(folder, error.strerror), "Name an existing folder."

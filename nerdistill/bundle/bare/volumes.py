@@ -1,10 +1,13 @@
 """Volumes: plain tar files that hold exactly the pieces which the manifest names, in its order."""
 
+import hashlib
 import os
 import tarfile
+from io import RawIOBase
 from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple
 
-from nerdistill.bundle.bare.hashing import Tick, sha256_all, sha256_of
+from nerdistill.bundle.bare.access import regular_size
+from nerdistill.bundle.bare.hashing import Crew, Read, Tick, cores, sha256_of
 from nerdistill.bundle.bare.manifest import File, Manifest, Whole, members_of
 from nerdistill.bundle.bare.paths import REBUILD
 from nerdistill.bundle.bare.refusal import Refused
@@ -26,7 +29,7 @@ def check_volumes(
     jobs: Optional[int] = None,
     tick: Optional[Tick] = None,
 ) -> Dict[str, str]:
-    """Find and hash every volume, on all cores, then hold its content against the manifest.
+    """Find every volume, and read it once, on all cores: each of its files is what it should be.
 
     Returns:
         The path of each volume.
@@ -34,27 +37,21 @@ def check_volumes(
     Raises:
         Refused: volumes are missing or damaged, with the files in them that are: all of them at
             once, to be carried again; or a tar holds anything but the manifest's files.
+        PermissionError: this user may not read one.
     """
     members = members_of(manifest)
-    found: Dict[str, str] = {}
-    wrong: Dict[str, str] = {}
-    for volume in manifest.volumes:
-        places = [os.path.join(folder, volume.name) for folder in folders]
-        regular = [path for path in places if os.path.isfile(path) and not os.path.islink(path)]
-        whole = [path for path in regular if os.path.getsize(path) == volume.size]
-        if whole:
-            found[volume.name] = whole[0]
-        elif regular:
-            wrong[volume.name] = "{} has {} bytes, not {}".format(
-                volume.name, os.path.getsize(regular[0]), volume.size
-            )
-        else:
-            wrong[volume.name] = volume.name + " is missing"
-    digests = sha256_all(sorted(found.values()), jobs, tick)
-    for volume in manifest.volumes:
-        path = found.get(volume.name)
-        if path and digests[path] != volume.sha256:
-            wrong[volume.name] = _damage(volume, path, members[volume.name])
+    found, wrong = _find(manifest, folders)
+    order = [volume for volume in manifest.volumes if volume.name in found]
+    order.sort(key=lambda volume: volume.size, reverse=True)
+    crew = Crew(tick)
+    faults = crew.run(
+        lambda one: _fault(one, found[one.name], members[one.name], crew.tick),
+        order,
+        jobs or cores(),
+    )
+    for fault in faults:
+        if fault and fault.volumes:
+            wrong[fault.volumes[0]] = fault.message
     if wrong:
         names = tuple(sorted(wrong))
         raise Refused(
@@ -62,29 +59,97 @@ def check_volumes(
             "Carry again: {}".format(" ".join(names)),
             names,
         )
-    for volume in manifest.volumes:
-        layout(found[volume.name], members[volume.name])
+    for fault in faults:
+        if fault:
+            raise fault
     return found
 
 
-def _damage(volume: Whole, path: str, members: Members) -> str:
-    """Which files of a damaged volume are damaged, as far as its tar can still be read."""
+def _find(manifest: Manifest, folders: List[str]) -> Tuple[Dict[str, str], Dict[str, str]]:
+    """The path of each volume that has its length; and what is wrong with each other one."""
+    found: Dict[str, str] = {}
+    wrong: Dict[str, str] = {}
+    for volume in manifest.volumes:
+        wrong[volume.name] = volume.name + " is missing"
+        for folder in folders:
+            path = os.path.join(folder, volume.name)
+            size = regular_size(path)
+            if size == volume.size:
+                found[volume.name] = path
+                del wrong[volume.name]
+                break
+            if size is not None:
+                wrong[volume.name] = "{} has {} bytes, not {}".format(
+                    volume.name, size, volume.size
+                )
+    return found, wrong
+
+
+def _fault(volume: Whole, path: str, members: Members, tick: Tick) -> Optional[Refused]:
+    """What is wrong with a volume: it is damaged, and named to be carried again, or made so."""
+    places: List[Place] = []
+    fault = None
     try:
         places = layout(path, members)
     except Refused as error:
-        return "{} is damaged ({})".format(volume.name, error.message)
-    bad = [
-        file.path
-        for (_, file, index), place in zip(members, places)
-        if _digest_at(place) != file.pieces[index].sha256
-    ]
-    return "{} is damaged{}".format(volume.name, " at " + ", ".join(bad[:3]) if bad else "")
+        fault = error
+    pieces = Pieces(places)
+    with open(path, "rb", buffering=0) as stream:
+        digest = sha256_of(pieces.beside(stream), None, tick)
+    bad = ", ".join(
+        [
+            file.path
+            for (_, file, index), piece in zip(members, pieces.digests)
+            if piece != file.pieces[index].sha256
+        ][:3]
+    )
+    if digest != volume.sha256:
+        where = " ({})".format(fault.message) if fault else " at " + bad if bad else ""
+        return Refused(
+            "{} is damaged{}".format(volume.name, where), "Carry it again.", (volume.name,)
+        )
+    if bad:
+        return Refused(
+            "{} holds other bytes than the manifest tells of {}".format(volume.name, bad), REBUILD
+        )
+    return fault
 
 
-def _digest_at(place: Place) -> str:
-    with open(place.path, "rb", buffering=0) as stream:
-        stream.seek(place.offset)
-        return sha256_of(stream.readinto, place.size)
+class Pieces:
+    """Digests of a volume's members, from its bytes as they go by.
+
+    Args:
+        places: of the members, in order.
+    """
+
+    def __init__(self, places: List[Place]) -> None:
+        self.digests: List[str] = []
+        self._places = places
+        self._hashed = hashlib.sha256()
+        self._end = 0
+
+    def beside(self, stream: RawIOBase) -> Read:
+        """Read a volume from its start, so that somebody else can hash all of it."""
+
+        def read(view: memoryview) -> int:
+            count = stream.readinto(view) or 0
+            self._update(view[:count])
+            return count
+
+        return read
+
+    def _update(self, view: memoryview) -> None:
+        start = self._end
+        self._end += len(view)
+        while len(self.digests) < len(self._places):
+            place = self._places[len(self.digests)]
+            last = place.offset + place.size
+            if place.offset < self._end:
+                self._hashed.update(view[max(place.offset - start, 0) : last - start])
+            if last > self._end:
+                break
+            self.digests.append(self._hashed.hexdigest())
+            self._hashed = hashlib.sha256()
 
 
 def layout(path: str, members: Members) -> List[Place]:
