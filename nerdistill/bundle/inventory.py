@@ -140,10 +140,9 @@ def _manifest(home: Path, key: bytes | None) -> Manifest | None:
         return None
     again = reinstall(home)
     try:
-        manifest = read_manifest(str(home), key)
+        manifest, told = read_manifest(str(home), key), read_installed(str(home))
     except Refused as error:
         raise BundleError(f"{home}: {error.message}", again) from error
-    told = read_installed(str(home))
     if told is None:
         raise BundleError(f"{home}: {INSTALLED} is missing or damaged", again)
     if told.get("manifest") != manifest.digest:

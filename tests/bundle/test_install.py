@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nerdistill.bundle.bare import install as installer
+from nerdistill.bundle.bare import installed as marks
 from nerdistill.bundle.bare.environment import GUARD, make_environment
+from nerdistill.bundle.bare.installed import INSTALLED
 from nerdistill.bundle.bare.lock import BUSY
 from nerdistill.bundle.bare.manifest import version_folder
 from nerdistill.bundle.bare.refusal import Refused
@@ -73,6 +76,39 @@ def test_once_more_changes_nothing(bundle: Made, tmp_path: Path) -> None:
     assert said[-1] == f"already installed: {folder}"
     assert stamps(folder) == before
     assert works(root)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_mark_that_cannot_be_read(
+    bundle: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A complete version is not built anew, and what users put there stays."""
+    root = tmp_path / "root"
+    folder = put(bundle, root)
+    (folder / "models" / "mine").write_bytes(b"precious")
+
+    def fail(path: str) -> int:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(marks, "regular_size", fail)
+    told = refused(bundle, root, f"{folder / INSTALLED} cannot be read: {os.strerror(number)}")
+    assert told.hint.startswith("Mend its permissions")
+    assert (folder / "models" / "mine").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "no JSON", "half of it"])
+def test_a_mark_that_is_none(bundle: Made, tmp_path: Path, kind: str) -> None:
+    """The version is then not complete, and made again; a pipe is not waited for."""
+    root = tmp_path / "root"
+    path = put(bundle, root) / INSTALLED
+    data = path.read_bytes()
+    path.unlink()
+    if kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"[" * 99_999 if kind == "no JSON" else data[:9])
+    put(bundle, root)
+    assert path.read_bytes() == data
 
 
 def test_a_later_version_and_back(bundle: Made, files: Files, tmp_path: Path) -> None:
@@ -156,7 +192,7 @@ def test_a_python_of_its_own(files: Files, tmp_path: Path) -> None:
     told = made.told
     told["assets"][-1]["role"] = "python"
     made.sign(told)
-    refused(made, tmp_path / "root", r"the bundle's Python holds no bin/python3\.")
+    refused(made, tmp_path / "root", r"the bundle's Python holds no bin/python3\.", python=None)
 
 
 def test_from_inside_an_installation(bundle: Made, files: Files, tmp_path: Path) -> None:

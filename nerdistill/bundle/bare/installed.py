@@ -5,6 +5,7 @@ import os
 import sys
 from typing import Any, Dict, List, Optional
 
+from nerdistill.bundle.bare.access import regular_size
 from nerdistill.bundle.bare.manifest import VERSIONS, Base, Manifest, version_folder
 from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.bare.share import Sharing
@@ -14,12 +15,25 @@ CURRENT = "current"
 
 
 def read_installed(folder: str) -> Optional[Dict[str, Any]]:
-    """What `installed.json` of a version tells; None where it is not complete."""
+    """What `installed.json` of a version tells; None where it is not complete.
+
+    Raises:
+        Refused: it cannot be read; a version that only seems incomplete would be built anew, and
+            what users put there would be lost.
+    """
+    path = os.path.join(folder, INSTALLED)
     try:
-        with open(os.path.join(folder, INSTALLED), encoding="utf-8") as stream:
+        if regular_size(path) is None:
+            return None
+        with open(path, encoding="utf-8") as stream:
             told = json.loads(stream.read())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
+    except OSError as error:
+        raise Refused(
+            "{} cannot be read: {}".format(path, error.strerror),
+            "Mend its permissions or the disk, then run the same command again.",
+        ) from error
     if isinstance(told, dict) and {"manifest", "name", "version"} <= set(told):
         return told
     return None
