@@ -24,6 +24,7 @@ ORDER = (
     "lock",
     "unpack",
     "environment",
+    "bomb",
     "install",
     "main",
 )

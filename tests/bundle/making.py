@@ -85,7 +85,12 @@ def tar_of(members: list[tuple[tarfile.TarInfo, bytes]], mode: str = "w") -> byt
 
 def role_of(path: str) -> Role:
     """The role that a made-up file plays."""
-    return "student" if path.startswith("models/") else "document"
+    roles: dict[str, Role] = {
+        "models/": "student",
+        "offline_assets/datasets/": "corpus",
+        "offline_assets/replies": "replies",
+    }
+    return next((roles[place] for place in roles if path.startswith(place)), "document")
 
 
 def make_bundle(

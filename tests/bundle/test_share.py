@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nerdistill.bundle.bare import install as installer
+from nerdistill.bundle.bare.install import PRIVATE_NOTE
 from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.bare.share import Sharing
-from tests.bundle.installing import HERE, put
+from tests.bundle.installing import HERE, put, wishes
 from tests.bundle.making import make_bundle
 from tests.test_sharing import GROUP, all_bits, bits, needs_group
 
@@ -123,6 +125,76 @@ def test_a_second_user(
         assert (read.stdout == '{"model_type":"bert"}') is wanted
         assert _as(user, "touch", current / "models" / "new").returncode != 0
     assert {path.name: path.stat().st_mtime_ns for path in made.folder.iterdir()} == medium
+
+
+TEXT = {
+    "offline_assets/datasets/own/train.conll": b"text",
+    "offline_assets/replies.jsonl": b"replies",
+    "offline_assets/demo/train.conll": b"anybody's",
+}
+"""A corpus, replies, and what ships with nerdistill."""
+
+
+@pytest.mark.usefixtures("looked_at", "private")
+@pytest.mark.parametrize(
+    ("group", "wanted"),
+    [
+        (None, ["700", "600", "600", "755", "644"]),
+        pytest.param(str(GROUP), ["2750", "640", "640", "2750", "640"], marks=needs_group),
+    ],
+)
+def test_text_is_its_users_own(
+    files: Files, tmp_path: Path, group: str | None, wanted: list[str]
+) -> None:
+    """Corpora and replies are the installing user's or the group's; this is said once."""
+    made, said = make_bundle(tmp_path, {**files, **TEXT}, target=HERE), list[str]()
+    root = tmp_path / "root"
+    folder = Path(installer.install(wishes(made, root, group=group), said.append))
+    assets = folder / "offline_assets"
+    corpus, replies, demo = (folder / name for name in TEXT)
+    assert [bits(one) for one in (corpus.parent, corpus, replies, assets, demo)] == wanted
+    assert bits(assets / "datasets") == wanted[0]
+    assert bits(assets / "studies") == bits(demo.parent) == wanted[3]
+    assert [line for line in said if "--group" in line] == [] if group else [PRIVATE_NOTE]
+
+
+@as_root
+@pytest.mark.usefixtures("private")
+def test_a_medium_that_a_second_user_may_not_read(place: Path, python: tuple[str, str]) -> None:
+    """It is not called missing: what is denied is named, and the remedy is one."""
+    made = make_bundle(place)
+    boot = place / "bootstrap.py"
+    shutil.copyfile(made.folder / boot.name, boot)
+    boot.chmod(0o644)
+    words = [python[0], "-I", boot, "verify", made.folder, "--key", made.key.public.hex()]
+
+    def denied(path: Path) -> str:
+        done = _as(OWNER, *words)
+        assert done.returncode == 1
+        assert f"refused: {path} may not be read by this user. " in done.stderr
+        return done.stderr
+
+    remedy = f"`sudo chmod -R a+rX {made.folder}`, here or on the machine that made it"
+    assert remedy in denied(made.folder / "manifest.json")
+    made.folder.chmod(0o711)
+    for name in ("manifest.json", "manifest.json.sig"):
+        assert remedy in denied(made.folder / name)
+        (made.folder / name).chmod(0o644)
+    assert remedy in denied(made.folder)
+    made.folder.chmod(0o755)
+    for volume in list(made.folder.glob("vol-*"))[1:]:
+        volume.chmod(0o644)
+    (last,) = (path.name for path in made.folder.glob("vol-*") if bits(path) == "600")
+    for name in ("bootstrap.py", "sbom.cdx.json", last):
+        assert remedy in denied(made.folder / name)
+        (made.folder / name).chmod(0o644)
+    subprocess.run(["chmod", "-R", "a+rX", made.folder], check=True)  # noqa: S607
+    assert "whole and signed" in _as(OWNER, *words).stderr
+    place.chmod(0o711)
+    above = place / "above"
+    above.mkdir()
+    words[4] = shutil.move(made.folder, above)
+    assert "who may enter the folders above it" in denied(above / "bundle" / "manifest.json")
 
 
 @as_root

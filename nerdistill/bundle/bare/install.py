@@ -5,6 +5,7 @@ import os
 import shutil
 from typing import Callable, List, NamedTuple, Optional
 
+from nerdistill.bundle.bare.bomb import check_wheels
 from nerdistill.bundle.bare.environment import TEMPORARY, interpreter, make_environment
 from nerdistill.bundle.bare.hashing import Tick
 from nerdistill.bundle.bare.installed import (
@@ -31,12 +32,16 @@ from nerdistill.bundle.bare.preflight import (
 )
 from nerdistill.bundle.bare.probe import facts
 from nerdistill.bundle.bare.refusal import Refused
-from nerdistill.bundle.bare.share import Sharing
+from nerdistill.bundle.bare.share import Sharing, private_paths
 from nerdistill.bundle.bare.unpack import clear, unpack
 from nerdistill.bundle.bare.verify import Verified, read_manifest, verify
 from nerdistill.bundle.bare.weights import check_settings, model_files
 
 Say = Callable[[str], None]
+
+PRIVATE_NOTE = (
+    "note: corpora and replies can be read by you alone; --group NAME lets a group read them"
+)
 
 Wishes = NamedTuple(
     "Wishes",
@@ -58,7 +63,8 @@ Attributes:
     root: the folder to install below.
     folders: where else volumes lie.
     python: an interpreter to build on; None to find one.
-    group: who else may use the installation; None: everybody may read it.
+    group: who else may use the installation; None: everybody may read it, but for corpora and
+        replies.
     jobs: threads; None: one a core.
 """
 
@@ -121,7 +127,9 @@ def _build(
     What fails leaves nothing. What is interrupted, by a key or by a kill, stays for the next run.
     """
     manifest = bundle.manifest
-    models = model_files(manifest)
+    models, private = model_files(manifest), private_paths(manifest)
+    if private and sharing.group is None:
+        say(PRIVATE_NOTE)
     base = base_folder(manifest.base, os.path.dirname(os.path.dirname(folder)))
     _claim(folder, sharing)
     try:
@@ -130,11 +138,12 @@ def _build(
         say("unpacking {} files".format(len(files_of(manifest))))
         unpack(bundle, folder, base, sharing, wishes.jobs, tick)
         check_settings(folder, models)
+        check_wheels(manifest, folder)
         say("making the environment (some minutes)")
         make_environment(manifest, folder, python or interpreter(manifest, folder))
         _keep_manifest(wishes, manifest, folder)
         shutil.rmtree(os.path.join(folder, TEMPORARY))
-        sharing.hand_over(folder)
+        sharing.hand_over(folder, private)
         os.sync()
         mark(manifest, folder, sharing)
     except (Refused, OSError):
@@ -173,11 +182,14 @@ def _claim(folder: str, sharing: Sharing) -> None:
 
 def _copied(manifest: Manifest, base: Optional[str], sharing: Sharing) -> int:
     """Bytes of the base's files that cannot be shared with it."""
+    private = private_paths(manifest)
     return sum(
         file.size
         for file in files_of(manifest)
         if file.base is not None
-        and not sharing.fits(os.path.join(base or "", file.base), executable=file.executable)
+        and not sharing.at(file.path, private).fits(
+            os.path.join(base or "", file.base), executable=file.executable
+        )
     )
 
 

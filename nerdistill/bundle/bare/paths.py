@@ -1,7 +1,7 @@
 """Paths inside a bundle: only such as every file system takes, and that stay below the root."""
 
 import unicodedata
-from typing import Dict, Iterable, Optional
+from typing import Dict, Iterable, Optional, Set
 
 from nerdistill.bundle.bare.refusal import Refused
 
@@ -32,6 +32,11 @@ def trouble_with(path: str) -> Optional[str]:  # noqa: PLR0911 - one line a rule
     if parts[0].startswith(".") or path.casefold() in RESERVED:
         return "is kept for the installer"
     return None
+
+
+def folders_above(paths: Iterable[str]) -> Set[str]:
+    """Every folder that such files lie in, at any depth."""
+    return {path[:place] for path in paths for place, c in enumerate(path) if c == "/"}
 
 
 def check_paths(paths: Iterable[str]) -> None:

@@ -1,11 +1,16 @@
-"""Who may use an installation: everybody on the machine, or one group."""
+"""Who may use an installation: everybody on the machine, or one group; people's text is private."""
 
 import contextlib
 import os
 import stat
-from typing import Iterator, NamedTuple, Optional
+from typing import AbstractSet, Iterator, NamedTuple, Optional, Set
 
+from nerdistill.bundle.bare.manifest import Manifest, files_of
+from nerdistill.bundle.bare.paths import folders_above
 from nerdistill.bundle.bare.refusal import Refused
+
+PRIVATE = frozenset(["corpus", "replies"])
+"""Roles of files that hold people's text and labels."""
 
 _Sharing = NamedTuple("_Sharing", [("group", Optional[int]), ("folders", int), ("files", int)])
 
@@ -47,6 +52,16 @@ class Sharing(_Sharing):
         finally:
             os.umask(before)
 
+    def at(self, path: str, private: AbstractSet[str]) -> "Sharing":
+        """How one path is shared: one that is private with the group, or with nobody."""
+        if self.group is not None or path not in private:
+            return self
+        return Sharing(None, 0o700, 0o600)
+
+    def bits(self, *, executable: bool) -> int:
+        """The bits of a file."""
+        return self.files | (0o111 & self.folders if executable else 0)
+
     def make_folder(self, path: str) -> None:
         """Make a folder where there is none; one that exists stays as it is."""
         if os.path.isdir(path):
@@ -55,12 +70,22 @@ class Sharing(_Sharing):
         os.mkdir(path)
         self._give(path, self.folders)
 
-    def hand_over(self, folder: str) -> None:
-        """Set bits and group of everything below a folder; a file's executable bit stays."""
+    def hand_over(self, folder: str, private: AbstractSet[str]) -> None:
+        """Set bits and group of everything below a folder; a file's executable bit stays.
+
+        Args:
+            folder: an install root.
+            private: paths below it, as `private_paths` tells them.
+        """
         for place, names, files in os.walk(folder):
-            self._give(place, self.folders)
+            self.at(os.path.relpath(place, folder), private).hand_over_folder(place)
             for name in files + [one for one in names if os.path.islink(os.path.join(place, one))]:
-                self.hand_over_file(os.path.join(place, name))
+                path = os.path.join(place, name)
+                self.at(os.path.relpath(path, folder), private).hand_over_file(path)
+
+    def hand_over_folder(self, path: str) -> None:
+        """Set bits and group of a folder alone."""
+        self._give(path, self.folders)
 
     def hand_over_file(self, path: str) -> None:
         """Set bits and group of a file; a link only gets the group."""
@@ -68,8 +93,8 @@ class Sharing(_Sharing):
             if self.group is not None:
                 os.lchown(path, -1, self.group)
             return
-        executable = os.stat(path).st_mode & 0o100
-        self._give(path, self.files | (0o111 & self.folders if executable else 0))
+        executable = bool(os.stat(path).st_mode & 0o100)
+        self._give(path, self.bits(executable=executable))
 
     def fits(self, path: str, *, executable: bool) -> bool:
         """Whether a file has its bits and group already, so that another version may share it."""
@@ -77,9 +102,8 @@ class Sharing(_Sharing):
             told = os.lstat(path)
         except OSError:
             return False
-        wanted = self.files | (0o111 & self.folders if executable else 0)
         return (
-            stat.S_IMODE(told.st_mode) == wanted
+            stat.S_IMODE(told.st_mode) == self.bits(executable=executable)
             and self.group in (None, told.st_gid)
             and os.geteuid() in (0, told.st_uid)
         )
@@ -88,3 +112,12 @@ class Sharing(_Sharing):
         if self.group is not None:
             os.chown(path, -1, self.group)
         os.chmod(path, mode)
+
+
+def private_paths(manifest: Manifest) -> Set[str]:
+    """The files with people's text and labels, and the folders that hold nothing else."""
+    private = {
+        file.path for asset in manifest.assets if asset.role in PRIVATE for file in asset.files
+    }
+    others = {file.path for file in files_of(manifest)} - private
+    return private | (folders_above(private) - folders_above(others))

@@ -17,9 +17,9 @@ from nerdistill.bundle.bare.hashing import (
     sha256_of,
 )
 from nerdistill.bundle.bare.manifest import File, Manifest, files_of, members_of
-from nerdistill.bundle.bare.paths import REBUILD
+from nerdistill.bundle.bare.paths import REBUILD, folders_above
 from nerdistill.bundle.bare.refusal import Refused
-from nerdistill.bundle.bare.share import Sharing
+from nerdistill.bundle.bare.share import Sharing, private_paths
 from nerdistill.bundle.bare.verify import Verified
 from nerdistill.bundle.bare.volumes import Place, layout
 
@@ -55,7 +55,8 @@ def unpack(
     """
     manifest = bundle.manifest
     parts = os.path.join(folder, PARTS)
-    kept = _kept(manifest, folder, tick)
+    private = private_paths(manifest)
+    kept = _kept(manifest, folder, sharing, tick)
     for file in files_of(manifest):
         os.makedirs(os.path.dirname(os.path.join(folder, file.path)), exist_ok=True)
     work = _work(bundle, kept)
@@ -71,9 +72,9 @@ def unpack(
         if file.path in kept:
             continue
         if file.base is not None:
-            _take_from_base(parts, folder, base, file, sharing)
+            _take_from_base(parts, folder, base, file, sharing.at(file.path, private))
         else:
-            _finish(parts, folder, file)
+            _finish(parts, folder, file, sharing.at(file.path, private))
     os.rmdir(parts)
 
 
@@ -84,7 +85,7 @@ def clear(manifest: Manifest, folder: str) -> int:
         Bytes that the others take on the disk already.
     """
     paths = {file.path: file for file in files_of(manifest)}
-    above = {path[:place] for path in paths for place, c in enumerate(path) if c == "/"}
+    above = folders_above(paths)
     present = 0
     for place, folders, names in os.walk(folder):
         for name in list(folders) + names:
@@ -102,9 +103,20 @@ def clear(manifest: Manifest, folder: str) -> int:
     return present
 
 
-def _kept(manifest: Manifest, folder: str, tick: Optional[Tick]) -> Dict[str, str]:
-    """The files that an earlier run has finished, by path, with their digest."""
-    there = {os.path.join(folder, file.path): file for file in files_of(manifest)}
+def _kept(
+    manifest: Manifest, folder: str, sharing: Sharing, tick: Optional[Tick]
+) -> Dict[str, str]:
+    """The files that an earlier run has finished, by path, with their digest.
+
+    None that may be the base's own, with bits that would have to change.
+    """
+    private = private_paths(manifest)
+    there = {
+        path: file
+        for path, file in ((os.path.join(folder, one.path), one) for one in files_of(manifest))
+        if file.base is None
+        or sharing.at(file.path, private).fits(path, executable=file.executable)
+    }
     right_size = [
         path
         for path, file in there.items()
@@ -175,17 +187,14 @@ def _copying(source: RawIOBase, target: RawIOBase) -> Read:
     return read
 
 
-def _finish(parts: str, folder: str, file: File) -> None:
+def _finish(parts: str, folder: str, file: File, sharing: Sharing) -> None:
     """Give a whole file its name; one that came in pieces is hashed again as a whole."""
     part = _part(parts, file.path)
-    if len(file.pieces) > 1:
-        if sha256_file(part) != file.sha256:
-            raise Refused(
-                "{!r} is not what the manifest says, once put together".format(file.path), REBUILD
-            )
-    elif file.pieces[0].sha256 != file.sha256:
-        raise Refused("{!r} has two digests in the manifest".format(file.path), REBUILD)
-    os.chmod(part, 0o755 if file.executable else 0o644)
+    if len(file.pieces) > 1 and sha256_file(part) != file.sha256:
+        raise Refused(
+            "{!r} is not what the manifest says, once put together".format(file.path), REBUILD
+        )
+    os.chmod(part, sharing.bits(executable=file.executable))
     os.replace(part, os.path.join(folder, file.path))
 
 
@@ -203,7 +212,7 @@ def _take_from_base(
             with open(part, "wb", buffering=0) as written:
                 sha256_of(_copying(read, written), None)
                 os.fsync(written.fileno())
-        os.chmod(part, 0o755 if file.executable else 0o644)
+        os.chmod(part, sharing.bits(executable=file.executable))
     if sha256_file(part) != file.sha256:
         raise Refused("{!r} of the installed base is damaged".format(file.base), again)
     os.replace(part, os.path.join(folder, file.path))
