@@ -189,10 +189,11 @@ def _item(home: Path, place: Path, kind: str, licence: str | None) -> Item:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """What lies in a folder, without what is hidden; nothing where there is none."""
-    if not folder.is_dir():
+    """What lies in a folder, without what is hidden; nothing where this user can see nothing."""
+    try:
+        return sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
-    return sorted(one for one in folder.iterdir() if not one.name.startswith("."))
 
 
 def _model_kind(folder: Path) -> str:

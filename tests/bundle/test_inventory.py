@@ -7,13 +7,15 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nerdistill.bundle.bare.installed import INSTALLED
 from nerdistill.bundle.bare.manifest import MANIFEST
-from nerdistill.bundle.bare.share import Sharing
+from nerdistill.bundle.bare.share import Sharing, private_paths
 from nerdistill.bundle.bare.unpack import unpack
 from nerdistill.bundle.bare.verify import verify
 from nerdistill.bundle.intact import content_faults, shape_faults
@@ -21,11 +23,10 @@ from nerdistill.bundle.inventory import digest, take_inventory
 from nerdistill.bundle.sign import open_key
 from nerdistill.digest import digest_folder
 from nerdistill.errors import BundleError
-from tests.bundle.installed import MODEL, WEIGHTS, installed, put
+from tests.bundle.installed import DATA, MODEL, WEIGHTS, installed, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.bundle.making import Made
 
@@ -66,6 +67,27 @@ def test_a_checkout_is_listed_by_what_its_folders_look_like(tmp_path: Path) -> N
     by_name = {item.name: digest(item, digests) for item in found.items}
     assert by_name["llm"] == digest_folder(home / "models" / "llm")
     assert by_name["demo.toml"] == hashlib.sha256(b"name = 'demo'").hexdigest()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_second_user_sees_what_is_everybodys() -> None:
+    """Another user's private corpora are named from the manifest, and cannot be read."""
+    corpus = "offline_assets/datasets/own/train.conll"
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        home, made = installed(Path(name), {**DATA, corpus: b"text"})
+        # Python loads what it needs before it is somebody else.
+        manifest = take_inventory(home).manifest
+        assert manifest is not None
+        Sharing.of(None).hand_over(str(home), private_paths(manifest))
+        os.seteuid(41002)
+        try:
+            found = take_inventory(home, made.key.public)
+            faults = [str(fault) for fault in content_faults(found)[0]]
+        finally:
+            os.seteuid(0)
+    assert {item.kind for item in found.items} >= {"corpus", "student", "document"}
+    assert faults == [f"{corpus} cannot be read: Permission denied"]
 
 
 def test_an_install_root_is_listed_from_its_manifest(tmp_path: Path) -> None:
