@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tarfile
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from io import RawIOBase
 from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple
 
@@ -94,8 +95,8 @@ def _fault(volume: Whole, path: str, members: Members, tick: Tick) -> Optional[R
     except Refused as error:
         fault = error
     pieces = Pieces(places)
-    with open(path, "rb", buffering=0) as stream:
-        digest = sha256_of(pieces.beside(stream), None, tick)
+    with open(path, "rb", buffering=0) as stream, ThreadPoolExecutor(1) as other:
+        digest = sha256_of(pieces.beside(stream, other), None, tick)
     bad = ", ".join(
         [
             file.path
@@ -128,12 +129,22 @@ class Pieces:
         self._hashed = hashlib.sha256()
         self._end = 0
 
-    def beside(self, stream: RawIOBase) -> Read:
-        """Read a volume from its start, so that somebody else can hash all of it."""
+    def beside(self, stream: RawIOBase, other: Executor) -> Read:
+        """Read a volume from its start, so that the caller hashes all of it at the same time.
+
+        Args:
+            stream: the volume.
+            other: hashes the members in its thread; what it is given last is done when it ends.
+        """
+        waiting: List["Future[None]"] = []
 
         def read(view: memoryview) -> int:
+            # The caller has one buffer.
+            while waiting:
+                waiting.pop().result()
             count = stream.readinto(view) or 0
-            self._update(view[:count])
+            if count:
+                waiting.append(other.submit(self._update, view[:count]))
             return count
 
         return read
