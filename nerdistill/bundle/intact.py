@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nerdistill.bundle.bare.hashing import Crew, cores, sha256_file
+from nerdistill.bundle.bare.share import PRIVATE
 from nerdistill.bundle.bare.weights import ROLES
 from nerdistill.bundle.installed_wheels import ENVIRONMENT, read_code
 from nerdistill.bundle.inventory import reinstall
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
     from nerdistill.bundle.model_check import ModelRole
 
 MODELS = frozenset({"student", "tagger", "teacher"})
+
+
+ASK = (
+    "Corpora and replies are private: ask who installed the bundle to install it with --group "
+    "NAME, which lets a group read them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +165,7 @@ def _own_model(inventory: Inventory, item: Item) -> Iterator[Fault]:
 
 
 def _fault(inventory: Inventory, item: Item, path: str, found: str) -> Fault:
+    if item.kind in PRIVATE and found == f"cannot be read: {os.strerror(errno.EACCES)}":
+        return Fault(item, path, found, ASK)
     own = "Copy it again, or mend its permissions."
     return Fault(item, path, found, reinstall(inventory.home) if item.bundled else own)

@@ -89,7 +89,11 @@ def _models(known: Known) -> Looks:
     return {
         "assets": lambda: _assets(known.inventory(), hashed=known.wishes.hashed),
         "students": lambda: _of_held(known, holdings.check_student),
-        "access": lambda: holdings.check_access(home) if home else (),
+        "access": lambda: (
+            holdings.check_access(home, private=holdings.private_places(known.inventory()))
+            if home
+            else ()
+        ),
     }
 
 

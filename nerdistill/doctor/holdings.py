@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from nerdistill.bundle.bare.share import PRIVATE
+from nerdistill.bundle.intact import ASK
 from nerdistill.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from nerdistill.bundle.intact import Fault
     from nerdistill.bundle.inventory import Inventory, Item
@@ -61,9 +63,37 @@ def smallest(inventory: Inventory, kind: str) -> Item | None:
     return min(there, key=lambda item: item.size, default=None)
 
 
-def check_access(home: Path, places: Sequence[str] = PLACES) -> Iterator[Finding]:
-    """Whether this user can read what lies here, and others can't change it."""
+def private_places(inventory: Inventory) -> frozenset[str]:
+    """The corpora and replies of a bundle, and folders of nothing else, below the home.
+
+    They are for who installed them, or for a group.
+    """
+    files: dict[bool, set[str]] = {True: set(), False: set()}
+    for item in inventory.items:
+        own = item.bundled and item.kind in PRIVATE
+        files[own].update(file.path for file in item.files)
+    return frozenset(files[True] | (_folders(files[True]) - _folders(files[False])))
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    return {str(one) for path in paths for one in PurePosixPath(path).parents[:-2]}
+
+
+def check_access(
+    home: Path, places: Sequence[str] = PLACES, private: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Whether this user can read what lies here, and others can't change it.
+
+    Args:
+        home: nerdistill's.
+        places: what else others must not change, below it.
+        private: files and folders below it that may be closed.
+    """
     closed = [path for path in _below(home) if not os.access(path, os.R_OK)]
+    theirs = [path for path in closed if path.relative_to(home).as_posix() in private]
+    closed = [path for path in closed if path not in theirs]
+    if theirs:
+        yield Finding("reading", "note", f"{theirs[0]} is not for this user", ASK)
     if closed:
         found = f"{len(closed)} files and folders cannot be read, {closed[0]} among them"
         remedy = f"Their owner can open them: chmod -R a+rX {shlex.quote(str(home))}"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from nerdistill.bundle.intact import Fault, shape_faults
 from nerdistill.bundle.inventory import Inventory, Item, take_inventory
-from nerdistill.doctor.holdings import check_access, check_assets, check_student, smallest
-from tests.bundle.installed import MODEL, installed, put
+from nerdistill.doctor.holdings import (
+    check_access,
+    check_assets,
+    check_student,
+    private_places,
+    smallest,
+)
+from tests.bundle.installed import DATA, MODEL, installed, put
 
-if TYPE_CHECKING:
-    from pathlib import Path
+LETTERS = {"offline_assets/datasets/letters/train.conll": b"Ada B-PER\n"}
 
 
 def test_whole(tmp_path: Path) -> None:
@@ -74,3 +79,18 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     (found,) = check_access(tmp_path)
     assert (found.status, "config.json" in found.found) == ("failure", True)
     assert "chmod -R a+rX" in found.remedy
+
+
+def test_private_corpora_are_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its installer alone may read is told with whom to ask; opening it all is not advised."""
+    home, _ = installed(tmp_path, {**DATA, **LETTERS})
+    places = private_places(take_inventory(home))
+    folder = "offline_assets/datasets/letters"
+    assert places == {"offline_assets/datasets", folder, *LETTERS}
+    closed = str(home / folder)
+    monkeypatch.setattr(os, "access", lambda path, _: not str(path).startswith(closed))
+    (found,) = [one for one in check_access(home, private=places) if one.name == "reading"]
+    assert (found.status, "--group NAME" in found.remedy) == ("note", True)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "demo")
+    (found,) = [one for one in check_access(home, private=places) if one.name == "reading"]
+    assert found.status == "failure"
