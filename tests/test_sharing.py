@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import shutil
 import stat
 import tempfile
 from typing import TYPE_CHECKING
@@ -37,6 +38,9 @@ GROUP = next(
     (one for one in (4242, *os.getgroups()) if one != os.getegid() and may_give(-1, one)), None
 )
 """One that this process may give files to, and does not by itself."""
+as_root = pytest.mark.skipif(
+    not may_give(1234, -1) or shutil.which("setpriv") is None, reason="only root can be two users"
+)
 needs_group = pytest.mark.skipif(GROUP is None, reason="this user can give files to no group")
 
 

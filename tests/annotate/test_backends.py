@@ -57,14 +57,18 @@ def labelled(name: str, settings: BackendSettings, store: Path) -> AnnotationRun
         ("openai", {}, "--model"),
         ("openai", {"model": "m", "azure_version": "1"}, "--base-url"),
         ("openai", {"model": "m"}, "OPENAI_API_KEY"),
-        ("openai", {"model": "m", "azure_version": "1", "base_url": "http://h"}, "AZURE_OPENAI"),
+        (
+            "openai",
+            {"model": "m", "azure_version": "1", "base_urls": ("http://h",)},
+            "AZURE_OPENAI",
+        ),
         ("vllm", {}, "--base-url"),
         ("vllm-offline", {}, "--model"),
         ("replay", {}, "--replies"),
     ],
 )
 def test_what_is_missing_is_told(
-    name: str, settings: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+    name: str, settings: dict[str, object], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each annotator names what it needs before anything is asked."""
     for variable in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):

@@ -25,6 +25,7 @@ from nerdistill.bundle.sign import open_key
 from nerdistill.digest import digest_folder
 from nerdistill.errors import BundleError
 from tests.bundle.installed import DATA, MODEL, WEIGHTS, installed, put
+from tests.test_sharing import as_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def test_a_checkout_is_listed_by_what_its_folders_look_like(tmp_path: Path) -> N
     assert by_name["demo.toml"] == hashlib.sha256(b"name = 'demo'").hexdigest()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@as_root
 def test_a_second_user_sees_what_is_everybodys() -> None:
     """Another user's private corpora are named from the manifest, and cannot be read."""
     corpus = "offline_assets/datasets/own/train.conll"

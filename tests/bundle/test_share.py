@@ -18,7 +18,7 @@ from nerdistill.bundle.bare.refusal import Refused
 from nerdistill.bundle.bare.share import Sharing
 from tests.bundle.installing import HERE, put, wishes
 from tests.bundle.making import make_bundle
-from tests.test_sharing import GROUP, all_bits, bits, needs_group
+from tests.test_sharing import GROUP, all_bits, as_root, bits, needs_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 OWNER, READER, STRANGER, SHARED = 41001, 41002, 41003, 41004
 """Users, each with a group of the same number, and the group that the first two share."""
 PRIVATE = 0o077
-as_root = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can be two users"
-)
 
 
 @pytest.fixture

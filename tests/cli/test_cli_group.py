@@ -16,7 +16,7 @@ import pytest
 
 from nerdistill.cli.main import main
 from tests.study.test_study_run import study
-from tests.test_sharing import GROUP, all_bits, needs_group
+from tests.test_sharing import GROUP, all_bits, as_root, needs_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +27,6 @@ OWNER, READER, STRANGER, SHARED = 41001, 41002, 41003, 41004
 """Users, each with a group of the same number, and the group that the first two share."""
 MAIN = "from nerdistill.cli.main import main; main()"
 SETTINGS = ("--set", "training.steps=1", "--set", 'regimens=["original"]')
-as_root = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can be two users"
-)
 
 
 def command(*words: object) -> None:
