@@ -63,16 +63,25 @@ def command() -> None:
 @click.option("--annotator", help="The teacher's backend; the same as --set teacher.annotator=…")
 @click.option(
     "--executor",
-    type=click.Choice(["local"]),
+    type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="local: a process for each GPU of this machine; without a GPU, this process.",
+    help="local: a process for each GPU of this machine; without a GPU, this process. "
+    "ray: a Ray cluster that is there (extra ray).",
+)
+@click.option(
+    "--ray-address",
+    metavar="auto|HOST:PORT",
+    default="auto",
+    show_default=True,
+    help="Of the cluster's head. auto: $RAY_ADDRESS, or the cluster that this machine is part of. "
+    "RAY_AUTH_MODE and the token are read as Ray does.",
 )
 @click.option(
     "--slots",
     type=click.IntRange(min=1),
     help="Processes that train at a time; default: one a GPU (more where a student trains alone "
-    "and its memory holds several).",
+    "and its memory holds several), on Ray without GPUs one a CPU.",
 )
 @click.option(
     "--cohort",
@@ -91,6 +100,7 @@ def run(
     progress: Mode,
     annotator: str | None,
     executor: Name,
+    ray_address: str,
     slots: int | None,
     cohort: int | None,
 ) -> None:
@@ -111,7 +121,7 @@ def run(
     extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
     graph, place = _open(study, workspace, (*settings, *extra))
     with open_progress(progress) as shown:
-        _executor(executor, slots).run(graph, place, shown, cohort=cohort)
+        _executor(executor, ray_address, slots).run(graph, place, shown, cohort=cohort)
     _present(collect(graph, place), place, as_json=as_json)
 
 
@@ -194,7 +204,11 @@ def keys(as_json: bool) -> None:
     click.echo(explained(", ".join(names)))
 
 
-def _executor(_name: Name, slots: int | None) -> Executor:
+def _executor(name: Name, ray_address: str, slots: int | None) -> Executor:
+    if name == "ray":
+        from nerdistill.study.executors.ray import Ray
+
+        return Ray(ray_address, slots)
     from nerdistill.study.executors.local import Local
 
     return Local(slots)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from contextlib import contextmanager
@@ -62,14 +63,12 @@ class Listener(Silent):
         self.said.append(text)
 
 
-def trainers(workspace: Workspace) -> set[int]:
-    """The processes that hold a lease on a training."""
-    claims = [
-        json.loads(file.read_bytes())
-        for folder in workspace.leases.root.glob("train-*")
-        for file in folder.iterdir()
-    ]
-    return {claim["pid"] for claim in claims if not claim["released"]}
+def trainer(workspace: Workspace) -> int:
+    """A process that trains now; waits until there is one."""
+    while True:
+        for folder in workspace.leases.root.glob("train-*"):
+            if found := re.search(r"process (\d+)", workspace.leases.holder(folder.name) or ""):
+                return int(found[1])
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +109,7 @@ def test_a_slot_that_is_killed_costs_only_its_stage(
     killed: list[int] = []
 
     def kill() -> None:
-        killed.append(min(trainers(workspace)))
+        killed.append(trainer(workspace))
         os.kill(killed[0], signal.SIGKILL)
 
     listener = Listener(kill)
