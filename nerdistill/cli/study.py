@@ -78,6 +78,14 @@ def command() -> None:
     "RAY_AUTH_MODE and the token are read as Ray does.",
 )
 @click.option(
+    "--no-shared-folder",
+    "shared",
+    flag_value=False,
+    default=True,
+    help="Ray's nodes share no folder with this machine: data and students travel through its "
+    "object store. Found out by itself where a node does not see the workspace.",
+)
+@click.option(
     "--slots",
     type=click.IntRange(min=1),
     help="Processes that train at a time; default: one a GPU (more where a student trains alone "
@@ -101,6 +109,7 @@ def run(
     annotator: str | None,
     executor: Name,
     ray_address: str,
+    shared: bool,
     slots: int | None,
     cohort: int | None,
 ) -> None:
@@ -121,7 +130,9 @@ def run(
     extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
     graph, place = _open(study, workspace, (*settings, *extra))
     with open_progress(progress) as shown:
-        _executor(executor, ray_address, slots).run(graph, place, shown, cohort=cohort)
+        _executor(executor, ray_address, slots, shared=shared).run(
+            graph, place, shown, cohort=cohort
+        )
     _present(collect(graph, place), place, as_json=as_json)
 
 
@@ -204,11 +215,11 @@ def keys(as_json: bool) -> None:
     click.echo(explained(", ".join(names)))
 
 
-def _executor(name: Name, ray_address: str, slots: int | None) -> Executor:
+def _executor(name: Name, ray_address: str, slots: int | None, *, shared: bool) -> Executor:
     if name == "ray":
         from nerdistill.study.executors.ray import Ray
 
-        return Ray(ray_address, slots)
+        return Ray(ray_address, slots, shared)
     from nerdistill.study.executors.local import Local
 
     return Local(slots)

@@ -65,7 +65,7 @@ def run_stages(
 
     Args:
         title: of the whole, for people.
-        stages: each after those that it reads.
+        stages: each after those that it reads. What they read of others is finished.
         workspace: as for `run_study`, and so are the others.
         progress: tells it.
         cohort: students to train side by side at most.
@@ -75,7 +75,8 @@ def run_stages(
     """
     for line in workspace.prepare():
         progress.say(line)
-    finished: set[Digest] = set()
+    own = {stage.key for stage in stages}
+    finished = {one.key for stage in stages for one in stage.inputs.values()} - own
     told: set[str] = set()
     cohorts = Cohorts(workspace, cohort)
     if cohorts.several:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nerdistill.errors import ConfigError, CorpusError
-from nerdistill.study.executors import prepare
-from nerdistill.study.executors import ray as executor
+from nerdistill.study.executors import prepare, ray_cluster
 from nerdistill.study.executors.ray import Ray
 from nerdistill.study.workspace import Workspace
 from tests.study.test_executors import PACE, SETTINGS, Listener, found, trainer, whole
@@ -60,15 +59,16 @@ class Told(Listener):
             self._once.pop()()
 
 
-@pytest.mark.parametrize("what", ["node", "worker"])
+@pytest.mark.parametrize(("what", "shared"), [("node", True), ("node", False), ("worker", True)])
 def test_what_is_killed_costs_only_its_stage(
     what: str,
+    shared: bool,
     study: Path,
     tmp_path: Path,
     whole: str,
     cluster: Any,  # noqa: ANN401 - Ray's
 ) -> None:
-    """In a shared folder: the rest goes on, and the results are those of one process."""
+    """By either way the rest goes on, and the results are those of one process."""
     workspace, graph = Workspace(tmp_path / "work", PACE), _graph(study, *SETTINGS)
     left: list[int] = []
 
@@ -80,9 +80,11 @@ def test_what_is_killed_costs_only_its_stage(
             os.kill(trainer(workspace), signal.SIGKILL)
 
     listener = Told(kill)
-    Ray(cluster.address).run(graph, workspace, listener)
+    Ray(cluster.address, shared=shared).run(graph, workspace, listener)
     assert left[0] > 0
-    assert "Ray: 2 slots on 2 nodes, which share the workspace" in listener.said
+    assert len(cluster.worker_nodes) == (1 if what == "node" else 2)
+    how = "which share the workspace" if shared else "by Ray's object store"
+    assert f"Ray: 2 slots on 2 nodes, {how}" in listener.said
     assert found(study, workspace) == whole
     assert not list(workspace.root.glob(".probe*"))
 
@@ -99,7 +101,7 @@ def test_what_a_task_meets_is_the_studys(
     with pytest.raises(CorpusError, match=r"corpus\.jsonl"):
         Ray(cluster.address).run(graph, workspace, Listener())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executor, "version", lambda _: "0.0.1")
+        patch.setattr(ray_cluster, "version", lambda _: "0.0.1")
         with pytest.raises(ConfigError, match=r"has nerdistill .*, this machine 0\.0\.1"):
             Ray(cluster.address).run(graph, workspace, Listener())
 
