@@ -184,7 +184,7 @@ class Workspace:
 
         Raises:
             LeaseLostError: another runner took the stage over meanwhile.
-            WorkspaceError: what was written is another stage, or none.
+            WorkspaceError: what was written is another stage.
         """
         with self._leased(stage) as lease:
             if lease is None or self.record(stage) is not None:

@@ -7,22 +7,29 @@ import os
 import re
 import shutil
 import signal
+import sys
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
 
 from nerdistill.annotate.child import start_child
+from nerdistill.cli.main import _run
+from nerdistill.digest import digest_folder
 from nerdistill.errors import ConfigError, CorpusError, WorkspaceError
 from nerdistill.progress import Silent
 from nerdistill.study.executors import local
 from nerdistill.study.executors.devices import find_slots, visible_gpus
 from nerdistill.study.executors.local import Local
+from nerdistill.study.executors.packed import pack, unpack
+from nerdistill.study.executors.ray_tasks import look
 from nerdistill.study.executors.relay import error_of, event_of
 from nerdistill.study.lease import LeaseLostError, Pace
 from nerdistill.study.results import collect
-from nerdistill.study.runner import run_study
+from nerdistill.study.runner import run_stages, run_study
 from nerdistill.study.workspace import Workspace
 from tests.study.test_study_run import Json, _cells, _graph, _without_seconds, study, write_study
 
@@ -207,3 +214,64 @@ def test_students_without_cohorts_share_a_gpu(study: Path, monkeypatch: pytest.M
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda at, frees=frees: (frees[at], 0))
         assert len(find_slots(student)) == 2 * each
     assert len(visible_gpus()) == 2
+
+
+def test_a_node_tells_whether_it_sees_the_workspace(study: Path, tmp_path: Path) -> None:
+    """It must find the very file and the very student."""
+    student, probe = study.parent / "student", tmp_path / "probe"
+    digest = digest_folder(student)
+    assert not look(probe, "word", student, digest).shared
+    probe.write_text("word")
+    assert look(probe, "word", student, digest).shared
+    assert not look(probe, "other", student, digest).shared
+    (student / "config.json").write_text("{}")
+    assert not look(probe, "word", student, digest).shared
+
+
+def test_what_travels_arrives_whole_or_not_at_all(study: Path, tmp_path: Path) -> None:
+    """Content and the names of files are kept, links are followed, damage is refused."""
+    student, place = study.parent / "student", tmp_path / "place"
+    (student / "inner").mkdir()
+    (student / "inner" / "link").symlink_to(student / "config.json")
+    packed = pack(student)
+    unpack(packed, place)
+    assert digest_folder(place) == digest_folder(student)
+    assert not (place / "inner" / "link").is_symlink()
+    with pytest.raises(WorkspaceError, match="student was damaged on its way"):
+        unpack(replace(packed, data=packed.data[:-1] + b"x"), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_stage_built_elsewhere_is_adopted(study: Path, tmp_path: Path) -> None:
+    """It is put in place once; not while another runner is at it, nor as another stage."""
+    graph = _graph(study, "seeds=[1]")
+    stage, another = graph.corpus("human"), graph.corpus("web")
+    there, here = Workspace(tmp_path / "there"), Workspace(tmp_path / "here", PACE)
+    run_stages("data", [stage, another], there, Silent())
+    packed = pack(there.folder(stage))
+    with pytest.raises(WorkspaceError, match="is damaged"):
+        here.adopt(another, partial(unpack, packed))
+    lease = Workspace(here.root).leases.take(stage.folder_name)
+    assert lease is not None
+    here.adopt(stage, partial(unpack, packed))
+    assert here.record(stage) is None
+    lease.release()
+    here.adopt(stage, partial(unpack, packed))
+    assert here.record(stage) == there.record(stage)
+    assert digest_folder(here.folder(stage)) == digest_folder(there.folder(stage))
+    here.adopt(stage, lambda folder: pytest.fail(f"{folder} is filled again"))
+    assert [path.name for path in (here.root / "stages").iterdir()] == [stage.folder_name]
+
+
+def test_ray_is_an_extra(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it is missing, one line names it."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.chdir(study.parent)
+    words = ["--workspace", str(tmp_path / "work"), "--progress", "none", "--executor", "ray"]
+    assert _run(["study", "run", str(study), *words]) == 2
+    assert capsys.readouterr().err == (
+        "nerdistill: Ray is not installed. Install nerdistill's extra ray: "
+        "pip install 'nerdistill[ray]'.\n"
+    )

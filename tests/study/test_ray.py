@@ -71,8 +71,10 @@ def test_what_is_killed_costs_only_its_stage(
     """By either way the rest goes on, and the results are those of one process."""
     workspace, graph = Workspace(tmp_path / "work", PACE), _graph(study, *SETTINGS)
     left: list[int] = []
+    terminate = signal.getsignal(signal.SIGTERM)
 
     def kill() -> None:
+        assert signal.getsignal(signal.SIGTERM) is terminate
         left.append(sum(workspace.record(cell.train) is None for cell in graph.cells))
         if what == "node":
             cluster.remove_node(min(cluster.worker_nodes, key=str), allow_graceful=False)

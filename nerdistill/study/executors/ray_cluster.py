@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +40,15 @@ def connected(address: str) -> Iterator[ModuleType]:
             "Ray is not installed", "Install nerdistill's extra ray: pip install 'nerdistill[ray]'."
         ) from error
     _check_address(address)
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise _no_cluster(address, str(error).strip().splitlines()[0]) from error
     try:
+        # Ray's own handler would leave with another exit code.
+        with suppress(ValueError):  # not the main thread, which alone hears signals
+            signal.signal(signal.SIGTERM, before)
         yield ray
     finally:
         ray.shutdown()
