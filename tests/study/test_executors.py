@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,6 +45,7 @@ __all__ = ["study"]
 
 SETTINGS = ("training.steps=20", "training.learning_rate=0.01", "seeds=[1]")
 """Four trainings, long enough to be hit."""
+MAIN = "from nerdistill.cli.main import main; main()"
 PACE = Pace(beat=0.1, lives=1.0, look=0.05)
 
 
@@ -149,6 +151,35 @@ def test_no_slot_is_left(
     shutil.rmtree(folder)
     Local(slots=1).run(_graph(study, *SETTINGS), workspace, Silent())
     assert found(study, workspace) == whole
+
+
+def test_sigterm_reaches_every_slot(study: Path, tmp_path: Path) -> None:
+    """Trainings are saved and let go, and the command ends as one that was terminated."""
+    settings = [f"data.root={study.parent}", f"student.path={study.parent / 'student'}"]
+    settings += ["seeds=[1]", "training.steps=100000"]
+    place = tmp_path / "work"
+    words = ["--workspace", str(place), "--slots", "2", "--progress", "json"]
+    words += [word for setting in settings for word in ("--set", setting)]
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, "study", "run", str(study), *words],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        stepping = set[str]()
+        for line in process.stderr:
+            event = json.loads(line)
+            if event["event"] == "progress" and ": train " in event["task"]:
+                stepping.add(event["task"])
+            if len(stepping) == 2:
+                break
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+    assert process.returncode == 143, said
+    workspace, graph = Workspace(place), _graph(study, *settings)
+    begun = [one.train for one in graph.cells if workspace.checkpoints(one.train).steps()]
+    assert len(begun) == 2
+    assert not any(workspace.holder(stage) for stage in begun)
 
 
 def test_an_error_in_a_slot_is_the_studys(study: Path, tmp_path: Path) -> None:

@@ -122,12 +122,13 @@ def _order(graph: Graph, workspace: Workspace, title: str, cohort: int | None) -
 @contextmanager
 def _started(slots: Sequence[Slot], order: Path, relay: Relay) -> Iterator[list[Running]]:
     """A worker in each slot; what still runs when the block ends is stopped."""
-    with ExitStack() as stack:
+    # Pipes are closed last: who is stopped still reports.
+    with ExitStack() as pipes, ExitStack() as workers:
         running: list[Running] = []
-        stack.callback(_stop, running)
+        workers.callback(_stop, running)
         for number, slot in enumerate(slots):
             reading, writing = os.pipe()
-            stack.callback(os.close, reading)
+            pipes.callback(os.close, reading)
             try:
                 child = start_child(
                     [sys.executable, "-m", PROGRAM, str(order), str(writing)],
