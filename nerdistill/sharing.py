@@ -54,6 +54,11 @@ def share_with(group: str) -> None:
     os.umask(0o027)
 
 
+def shared_with() -> int | None:
+    """The number of the group that may read what is written; None: its user alone."""
+    return _group
+
+
 def _number(group: str) -> int:
     if group.isdecimal() and len(group) < len(str(2**32)) and int(group) < 2**32 - 1:
         return int(group)

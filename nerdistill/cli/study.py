@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nerdistill.progress import Mode
+    from nerdistill.study.executors import Executor, Name
     from nerdistill.study.graph import Graph
     from nerdistill.study.workspace import Workspace
 
@@ -61,6 +62,36 @@ def command() -> None:
 @progress_option
 @click.option("--annotator", help="The teacher's backend; the same as --set teacher.annotator=…")
 @click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="local: a process for each GPU of this machine; without a GPU, this process. "
+    "ray: a Ray cluster that is there (extra ray).",
+)
+@click.option(
+    "--ray-address",
+    metavar="auto|HOST:PORT",
+    default="auto",
+    show_default=True,
+    help="Of the cluster's head. auto: $RAY_ADDRESS, or the cluster that this machine is part of. "
+    "RAY_AUTH_MODE and the token are read as Ray does.",
+)
+@click.option(
+    "--no-shared-folder",
+    "shared",
+    flag_value=False,
+    default=True,
+    help="Ray's nodes share no folder with this machine: data and students travel through its "
+    "object store. Found out by itself where a node does not see the workspace.",
+)
+@click.option(
+    "--slots",
+    type=click.IntRange(min=1),
+    help="Processes that train at a time; default: one a GPU (more where a student trains alone "
+    "and its memory holds several), on Ray without GPUs one a CPU.",
+)
+@click.option(
     "--cohort",
     metavar="auto|N",
     default="auto",
@@ -76,25 +107,33 @@ def run(
     as_json: bool,
     progress: Mode,
     annotator: str | None,
+    executor: Name,
+    ray_address: str,
+    shared: bool,
+    slots: int | None,
     cohort: int | None,
 ) -> None:
     """Run what is missing of a study, then print its tables and write its report.
 
     It may be stopped at any time and run again: finished stages are kept. Run it a second time
-    meanwhile, on another machine that sees the workspace too, and both share the work.
+    meanwhile, on another machine that sees the workspace too, and both share the work. Where
+    several processes train, the teacher is asked from this one first; one that dies costs no more
+    than the stage that it was at.
 
     \b
     Example:
       nerdistill study run offline_assets/studies/demo.toml --set 'seeds=[1,2,3]'
     """
     from nerdistill.progress import open_progress
-    from nerdistill.study.runner import run_study
+    from nerdistill.study.results import collect
 
     extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
     graph, place = _open(study, workspace, (*settings, *extra))
     with open_progress(progress) as shown:
-        results = run_study(graph, place, shown, cohort=cohort)
-    _present(results, place, as_json=as_json)
+        _executor(executor, ray_address, slots, shared=shared).run(
+            graph, place, shown, cohort=cohort
+        )
+    _present(collect(graph, place), place, as_json=as_json)
 
 
 @command.command()
@@ -174,6 +213,16 @@ def keys(as_json: bool) -> None:
     names = dict.fromkeys(one.name for regimens in PHASES.values() for one in regimens)
     click.echo("\nRegimens:")
     click.echo(explained(", ".join(names)))
+
+
+def _executor(name: Name, ray_address: str, slots: int | None, *, shared: bool) -> Executor:
+    if name == "ray":
+        from nerdistill.study.executors.ray import Ray
+
+        return Ray(ray_address, slots, shared)
+    from nerdistill.study.executors.local import Local
+
+    return Local(slots)
 
 
 def _open(

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from nerdistill.progress import Progress
     from nerdistill.study.builders.site import Result
     from nerdistill.study.graph import Graph
-    from nerdistill.study.stage import Stage
+    from nerdistill.study.stage import Kind, Stage
     from nerdistill.study.workspace import Workspace
+
+LEARNING: frozenset[Kind] = frozenset({"train", "evaluate"})
+"""What a study spends nearly all of its time on."""
 
 
 def stages_of(graph: Graph) -> list[Stage]:
@@ -46,16 +49,40 @@ def run_study(
     Raises:
         WorkspaceError: the workspace is damaged or cannot be written.
     """
-    stages = stages_of(graph)
+    run_stages(f"study {graph.config.name}", stages_of(graph), workspace, progress, cohort=cohort)
+    return collect(graph, workspace)
+
+
+def run_stages(
+    title: str,
+    stages: Sequence[Stage],
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    cohort: int | None = None,
+) -> None:
+    """Finish stages of a study, together with whoever else is at it.
+
+    Args:
+        title: of the whole, for people.
+        stages: each after those that it reads. What they read of others is finished.
+        workspace: as for `run_study`, and so are the others.
+        progress: tells it.
+        cohort: students to train side by side at most.
+
+    Raises:
+        WorkspaceError: as for `run_study`.
+    """
     for line in workspace.prepare():
         progress.say(line)
-    finished: set[Digest] = set()
+    own = {stage.key for stage in stages}
+    finished = {one.key for stage in stages for one in stage.inputs.values()} - own
     told: set[str] = set()
     cohorts = Cohorts(workspace, cohort)
     if cohorts.several:
         # First what trainings read, so that many are ready at once.
-        stages.sort(key=lambda stage: stage.kind in {"train", "evaluate"})
-    with progress.task(f"study {graph.config.name}", total=len(stages), unit="stages") as task:
+        stages = sorted(stages, key=lambda stage: stage.kind in LEARNING)
+    with progress.task(title, total=len(stages), unit="stages") as task:
         while left := [stage for stage in stages if stage.key not in finished]:
             before = len(finished)
             held: list[Stage] = []
@@ -72,7 +99,6 @@ def run_study(
             if len(finished) == before:
                 _tell_holders(held, workspace, progress, told)
                 workspace.wait()
-        return collect(graph, workspace)
 
 
 def _ready(stage: Stage, finished: set[Digest]) -> bool:
@@ -109,7 +135,7 @@ def _done(stages: Sequence[Stage], workspace: Workspace, progress: Progress) -> 
     finished = [stage for stage in stages if workspace.record(stage) is not None]
     for stage in finished:
         if stage in missing:
-            _tell(stage, workspace, progress)
+            tell(stage, workspace, progress)
     return {stage.key for stage in finished}
 
 
@@ -129,7 +155,8 @@ def _train(
     )
 
 
-def _tell(stage: Stage, workspace: Workspace, progress: Progress) -> None:
+def tell(stage: Stage, workspace: Workspace, progress: Progress) -> None:
+    """Say what a finished stage found."""
     record = workspace.record(stage) or {}
     facts = record["result"]
     f1 = facts.get("f1") if isinstance(facts, dict) else None

@@ -78,11 +78,14 @@ class Workspace:
         Raises:
             WorkspaceError: the record is damaged.
         """
-        file = self.folder(stage) / "record.json"
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
+            return self._read(stage, self.folder(stage) / "record.json")
         except FileNotFoundError:
             return None
+
+    def _read(self, stage: Stage, file: Path) -> Record:
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise self._damaged(file) from error
         if not isinstance(record, dict) or record.get("key") != stage.key:
@@ -171,6 +174,32 @@ class Workspace:
             if claimed:
                 self._build(list(claimed.values()), build)
         return [self.record(stage) for stage in stages]
+
+    def adopt(self, stage: Stage, fill: Callable[[Path], None]) -> None:
+        """Put a stage that was built elsewhere into its place, if nobody else finishes it.
+
+        Args:
+            stage: whose folder it is.
+            fill: writes its files and its record into the folder it is given.
+
+        Raises:
+            LeaseLostError: another runner took the stage over meanwhile.
+            WorkspaceError: what was written is another stage.
+        """
+        with self._leased(stage) as lease:
+            if lease is None or self.record(stage) is not None:
+                return
+            place = self.folder(stage)
+            self._clear(stage, place)
+            attempt = place.with_name(f".{place.name}.{lease.holder}")
+            try:
+                sharing.make_folder(attempt)
+                fill(attempt)
+                self._read(stage, attempt / "record.json")
+                sync_folder(attempt)
+                self._publish([(stage, lease)], {stage.key: attempt})
+            finally:
+                shutil.rmtree(attempt, ignore_errors=True)
 
     def holder(self, stage: Stage) -> str | None:
         """Who is at a stage, in words; None where nobody is."""

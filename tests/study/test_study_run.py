@@ -79,17 +79,22 @@ def _write_corpus(path: Path, documents: int, seed: int) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
+def write_study(folder: Path) -> Path:
     """A study with its data and its student, all in one folder."""
     for seed, (name, documents) in enumerate(
         {"human": 10, "web": 12, "validation": 4, "test": 4}.items(), start=1
     ):
-        _write_corpus(tmp_path / f"{name}.jsonl", documents, seed)
-    save_tiny_student(tmp_path / "student", [*PEOPLE, *PLACES, *" ".join(FRAMES).split()])
-    path = tmp_path / "study.toml"
+        _write_corpus(folder / f"{name}.jsonl", documents, seed)
+    save_tiny_student(folder / "student", [*PEOPLE, *PLACES, *" ".join(FRAMES).split()])
+    path = folder / "study.toml"
     path.write_text(STUDY, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A study in a folder of its own."""
+    return write_study(tmp_path)
 
 
 def _graph(study: Path, *settings: str) -> Graph:

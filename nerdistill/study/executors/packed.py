@@ -1,0 +1,58 @@
+"""Folders as bytes, for machines that share none."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerdistill import sharing
+from nerdistill.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A folder.
+
+    Attributes:
+        name: the folder's.
+        data: a tar of its files.
+        digest: sha256 of that.
+    """
+
+    name: str
+    data: bytes
+    digest: str
+
+
+def pack(folder: Path) -> Packed:
+    """A folder with the content of all its files, links followed."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", dereference=True) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.add(path, path.relative_to(folder).as_posix())
+    data = stream.getvalue()
+    return Packed(folder.name, data, hashlib.sha256(data).hexdigest())
+
+
+def unpack(packed: Packed, folder: Path) -> None:
+    """Put the files into a folder, which is made where it is missing.
+
+    Raises:
+        WorkspaceError: they are not what was packed.
+    """
+    if hashlib.sha256(packed.data).hexdigest() != packed.digest:
+        raise WorkspaceError(
+            f"{packed.name} was damaged on its way between machines",
+            "Run the study again: it resumes.",
+        )
+    sharing.make_folder(folder)
+    with tarfile.open(fileobj=io.BytesIO(packed.data)) as archive:
+        archive.extractall(folder, filter="data")
+    sharing.settle_below(folder)
