@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nerdistill import sharing
 from nerdistill.cli.main import main
 from tests.study.test_study_run import study
 from tests.test_sharing import GROUP, all_bits, as_root, needs_group
@@ -71,6 +72,7 @@ def as_started() -> Iterator[None]:
     handler, before = signal.getsignal(signal.SIGTERM), os.umask(0o022)
     yield
     signal.signal(signal.SIGTERM, handler)
+    sharing.keep_private()
     os.umask(before)
 
 
@@ -149,7 +151,7 @@ def test_a_second_user_reads_a_shared_workspace_and_goes_on(study: Path, place: 
     done = _as(OWNER, place, *run, "--set", "seeds=[1]", "--workspace", "shared")
     assert done.returncode == 0, done.stderr
     told = _as(READER, place, *status, "--workspace", "shared")
-    assert "9 of 9 stages finished" in told.stdout, told.stderr
+    assert "10 of 10 stages finished" in told.stdout, told.stderr
     told = _as(STRANGER, place, *status, "--workspace", "shared")
     assert (told.returncode, "is not readable" in told.stderr) == (2, True)
 
