@@ -164,6 +164,6 @@ def test_a_second_user_reads_a_shared_workspace_and_goes_on(study: Path, place: 
     done = _as(READER, place, *more, "copy")
     assert done.returncode == 0, done.stderr
     records = {path.parent.name: path for path in (place / "copy").rglob("record.json")}
-    assert len(records) == 9 + 3
+    assert len(records) == 10 + 3
     for path in (place / "shared").rglob("record.json"):
         assert records[path.parent.name].read_bytes() == path.read_bytes()
