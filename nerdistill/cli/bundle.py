@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 GB = 10**9
+EXTRA = ("cryptography", "cyclonedx", "packaging", "tomli_w", "uv", "zstandard")
+"""Modules of the extra `bundle`."""
 
 
 @click.group()
@@ -127,6 +129,7 @@ def create(
 
     # Before the libraries are imported that read the switches.
     offline.lift()
+    _check_extra()
     from nerdistill.bundle.assemble import bootstrap_digest
     from nerdistill.bundle.sign import default_key, open_key
     from nerdistill.progress import open_progress
@@ -279,6 +282,18 @@ def diff(old: Path, new: Path) -> None:
         size += after[path].size if path in after else 0
         click.echo(printable(f"{word:<8} {path}"))
     click.echo(f"{count} files differ, {size:,} bytes of them new")
+
+
+def _check_extra() -> None:
+    """See that what only the connected side needs is installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        raise BundleError(
+            f"`bundle create` needs {', '.join(missing)}, which the extra `bundle` brings",
+            "In a checkout: scripts/setup --bundle. Elsewhere: pip install 'nerdistill[bundle]'.",
+        )
 
 
 @contextmanager
