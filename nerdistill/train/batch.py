@@ -7,6 +7,7 @@ length, whoever's they are, are laid out as the rows of a rectangle.
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
@@ -31,8 +32,12 @@ UNEVEN = {"cpu": 1.0, "cuda": 1.5}
 groups, and copies nothing where all are of one length; a GPU loses by many."""
 
 
-Span = tuple[int, int, int]
-"""Of a window: its length, its first row and the pairs of pieces of all windows before it."""
+SHORT = (32, 64, 128)
+"""Word pieces of windows that kernels attend to in registers: up to each there is one."""
+
+Span = tuple[int, int, int, int, int]
+"""Of a window: its length, its first row, the pairs of pieces of all windows before it, whose it
+is, and how many of those pairs are of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Short:
+    """Windows of up to `SHORT` pieces, the shortest first.
+
+    Attributes:
+        table: `(windows, 4) int32`: first row, pieces, student, and the pairs of pieces of the
+            student's windows before it.
+        ends: how many windows have up to each of `SHORT` pieces.
+    """
+
+    table: torch.Tensor
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A micro-batch of all students.
 
@@ -81,10 +100,11 @@ class Batch:
         positions: `(students, pieces) int64`: of each piece in its window.
         counts: each student's pieces.
         pairs: each student's pairs of pieces that see each other.
-        groups: for attention; their slots follow each other.
-        rows: `(all counts,) int64`: the pieces of all students in the order of their slots, as
+        short: for attention by kernels; None: there are none of these.
+        groups: for attention, of all other windows; their slots follow each other.
+        rows: `(grouped pieces,) int64`: the pieces of all groups in the order of their slots, as
             numbers of rows of `(students x pieces)`; None where slots and rows are the same.
-        slots: `(all counts,) int64`: the slot of each.
+        slots: `(grouped pieces,) int64`: the slot of each.
         words: `(students, words) int64`: the rows of first pieces, any behind a student's last.
         spoken: each student's words.
         classes: `(students, words) int64`.
@@ -95,6 +115,7 @@ class Batch:
     positions: torch.Tensor
     counts: tuple[int, ...]
     pairs: tuple[int, ...]
+    short: Short | None
     groups: tuple[Group, ...]
     rows: torch.Tensor | None
     slots: torch.Tensor | None
@@ -146,19 +167,28 @@ _NONE = np.zeros(0, np.int64)
 EMPTY = Part([], _NONE, _NONE, _NONE, np.zeros(0, np.float32))
 
 
-def assemble(shown: Sequence[Part], device: torch.device) -> Batch:
-    """One micro-batch from each student's part of it."""
+def assemble(shown: Sequence[Part], device: torch.device, *, kernels: bool = False) -> Batch:
+    """One micro-batch from each student's part of it.
+
+    Args:
+        shown: the parts.
+        device: where it goes.
+        kernels: whether kernels attend to short windows.
+    """
     counts = tuple(len(part.pieces) for part in shown)
     spoken = tuple(len(part.heads) for part in shown)
     positions = [np.concatenate([np.arange(n) for n in (0, *part.lengths)]) for part in shown]
     room = max(counts)
     heads = [part.heads + room * k for k, part in enumerate(shown)]
-    layout = _layout(shown, room, device)
+    windows = _windows(shown, room)
+    cut = bisect(windows, (SHORT[-1] + 1,)) if kernels else 0
+    layout = _layout(windows[cut:], len(shown) * room, device)
     return Batch(
         _stacked([part.pieces for part in shown], device),
         _stacked(positions, device),
         counts,
         tuple(sum(n * n for n in part.lengths) for part in shown),
+        _short(windows[:cut], device) if cut else None,
         *layout,
         _stacked(heads, device),
         spoken,
@@ -167,31 +197,44 @@ def assemble(shown: Sequence[Part], device: torch.device) -> Batch:
     )
 
 
-def _layout(
-    shown: Sequence[Part], room: int, device: torch.device
-) -> tuple[tuple[Group, ...], torch.Tensor | None, torch.Tensor | None]:
-    """The groups, and where in them each piece stands."""
+def _windows(shown: Sequence[Part], room: int) -> list[Span]:
+    """All windows, the shortest first."""
     windows: list[Span] = []
     before = 0
     for k, part in enumerate(shown):
-        row = k * room
+        row, others = k * room, before
         for length in part.lengths:
-            windows.append((length, row, before))
+            windows.append((length, row, before, k, others))
             row, before = row + length, before + length**2
     windows.sort()
+    return windows
+
+
+def _short(windows: Sequence[Span], device: torch.device) -> Short:
+    table = [(row, length, k, before - others) for length, row, before, k, others in windows]
+    ends = tuple(bisect(windows, (size + 1,)) for size in SHORT)
+    return Short(_sent(np.array(table, np.int32), device), ends)
+
+
+def _layout(
+    windows: Sequence[Span], rows_in_all: int, device: torch.device
+) -> tuple[tuple[Group, ...], torch.Tensor | None, torch.Tensor | None]:
+    """The groups, and where in them each piece stands."""
+    if not windows:
+        return (), None, None
     groups: list[Group] = []
     rows: list[NDArray[np.int64]] = []
     slots: list[NDArray[np.int64]] = []
     slot = 0
     for group in _alike(windows, UNEVEN.get(device.type, UNEVEN["cuda"])):
         longest = group[-1][0]
-        for number, (length, row, _) in enumerate(group):
+        for number, (length, row, *_) in enumerate(group):
             rows.append(np.arange(row, row + length))
             slots.append(np.arange(length) + slot + number * longest)
         slot += len(group) * longest
         groups.append(_group(group, device))
     source, target = np.concatenate(rows), np.concatenate(slots)
-    if slot == len(shown) * room and np.array_equal(source, target):
+    if slot == rows_in_all and np.array_equal(source, target):
         return tuple(groups), None, None
     return tuple(groups), _sent(source, device), _sent(target, device)
 
@@ -210,8 +253,8 @@ def _alike(windows: Sequence[Span], uneven: float) -> Iterator[Sequence[Span]]:
 
 
 def _group(windows: Sequence[Span], device: torch.device) -> Group:
-    lengths = np.array([length for length, _, _ in windows])
-    bases = np.array([before for _, _, before in windows])
+    lengths = np.array([length for length, *_ in windows])
+    bases = np.array([before for _, _, before, *_ in windows])
     longest = int(lengths[-1])
     same = lengths[0] == longest
     in_order = same and bool((np.diff(bases) == longest**2).all())

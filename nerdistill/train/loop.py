@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from nerdistill.errors import NerdistillError
+from nerdistill.train.adam import KernelAdam, TorchAdam
 from nerdistill.train.batch import EMPTY, assemble, parts
+from nerdistill.train.gpu import kernels_take, why_no_kernels
 from nerdistill.train.interrupt import deferred
 from nerdistill.train.recipe import rate_at
 from nerdistill.train.resume import resume
 from nerdistill.train.stack import Stack, stackable
-from nerdistill.train.weights import optimizer
 from nerdistill.train.whole import Whole
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nerdistill.blend.plan import Pick, PoolName
     from nerdistill.progress import Task
     from nerdistill.student.tagger import Tagger
+    from nerdistill.train.adam import Adam
     from nerdistill.train.batch import Batch
     from nerdistill.train.interrupt import Deferred
     from nerdistill.train.pool import Pool
@@ -82,6 +84,8 @@ class Students(Protocol):
 
     weights: Weights
     device: torch.device
+    kernels: bool
+    """Whether Triton's kernels do what they can."""
 
     def begin(self, step: int) -> None:
         """Start a step."""
@@ -96,7 +100,7 @@ class Course:
 
     Attributes:
         students: the models.
-        optimizers: one a student.
+        adam: their optimizer.
         clips: `(students,)`: each one's largest gradient norm, on the device.
         step: the next one.
         losses: of each student, those that were read.
@@ -107,7 +111,7 @@ class Course:
     """
 
     students: Students
-    optimizers: list[torch.optim.AdamW]
+    adam: Adam
     clips: torch.Tensor
     step: int = 0
     losses: list[list[float]] = field(default_factory=list)
@@ -153,7 +157,7 @@ def train(runs: Sequence[Run], *, task: Task, saving: Saving | None = None) -> l
     if saving is None:
         _learn(course, runs, task)
     else:
-        resume(course, runs, saving)
+        resume(course, saving)
         task.skip(course.step)
         saving.begin(course)
         with deferred() as signals:
@@ -194,17 +198,21 @@ def _begin(runs: Sequence[Run]) -> Course:
     # What is not multiplied in bfloat16 is meant to be exact.
     torch.set_float32_matmul_precision("highest")
     students = _students(runs)
-    optimizers = [
-        optimizer(students.weights, k, decay=run.recipe.weight_decay) for k, run in enumerate(runs)
-    ]
+    decays = [run.recipe.weight_decay for run in runs]
+    adam = (KernelAdam if students.kernels else TorchAdam)(students.weights, decays)
     clips = students.weights.grads.new_tensor([run.recipe.clip for run in runs])
-    return Course(students, optimizers, clips, losses=[[] for _ in runs])
+    return Course(students, adam, clips, losses=[[] for _ in runs])
 
 
 def _students(runs: Sequence[Run]) -> Students:
     models = [run.tagger.model for run in runs]
     if all(stackable(model) for model in models):
-        return Stack(models, [run.seed for run in runs])
+        seeds = [run.seed for run in runs]
+        if kernels_take(models[0]) and not why_no_kernels():
+            from nerdistill.train.fused import FusedStack
+
+            return FusedStack(models, seeds)
+        return Stack(models, seeds)
     if len(runs) > 1:
         raise ValueError(f"{type(models[0]).__name__} is trained alone, not beside others")
     return Whole(runs[0].tagger, runs[0].seed)
@@ -214,11 +222,10 @@ def _step(course: Course, runs: Sequence[Run]) -> None:
     """One step of every student."""
     students, weights = course.students, course.students.weights
     students.begin(course.step)
-    weights.grads.zero_()
     losses = torch.zeros(len(runs), dtype=weights.values.dtype, device=students.device)
     cut = [parts(run.plan[course.step], run.pools) for run in runs]
     for shown in zip_longest(*cut, fillvalue=EMPTY):
-        batch = assemble(shown, students.device)
+        batch = assemble(shown, students.device, kernels=students.kernels)
         found = _losses(students.logits(batch), batch)
         found.sum().backward()  # type: ignore[no-untyped-call]
         losses += found.detach()
@@ -229,11 +236,8 @@ def _step(course: Course, runs: Sequence[Run]) -> None:
     scales = ((norms + 1e-6) / course.clips).clamp(min=1).float()
     for k, run in enumerate(runs):
         if course.step in run.starts:
-            course.optimizers[k] = optimizer(weights, k, decay=run.recipe.weight_decay)
-        for group in course.optimizers[k].param_groups:
-            group["lr"] = rate_at(course.step, run.starts, run.recipe)
-        course.optimizers[k].grad_scale = scales[k]  # type: ignore[attr-defined]
-        course.optimizers[k].step()
+            course.adam.restart(k)
+    course.adam.step([rate_at(course.step, run.starts, run.recipe) for run in runs], scales)
     course.unread.append(losses)
     course.step += 1
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from nerdistill.train.checkpoint import Circumstances, Snapshot, Standing
-from nerdistill.train.weights import moments, optimizer, set_moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from nerdistill.train.checkpoint import Checkpoints
-    from nerdistill.train.loop import Course, Run
+    from nerdistill.train.loop import Course
 
 SECONDS = 60.0
 """Between two checkpoints, at least."""
@@ -71,7 +70,7 @@ class Saving:
 def _snapshots(course: Course, places: Sequence[Checkpoints]) -> Iterator[Snapshot]:
     now = circumstances(course)
     for k, place in enumerate(places):
-        first, second, taken = moments(course.optimizers[k])
+        first, second, taken = course.adam.moments(k)
         standing = Standing(
             place.key,
             course.step,
@@ -87,14 +86,14 @@ def _snapshots(course: Course, places: Sequence[Checkpoints]) -> Iterator[Snapsh
         yield Snapshot(standing, now, kept)
 
 
-def resume(course: Course, runs: Sequence[Run], saving: Saving) -> None:
+def resume(course: Course, saving: Saving) -> None:
     """Set a training to where all its students have a whole checkpoint, if there is such a step."""
     steps = common_steps(saving.places)
     for step in steps:
         found = [place.load(step, saving.say) for place in saving.places]
         whole = [snapshot for snapshot in found if snapshot is not None]
         if len(whole) == len(found):
-            _restore(course, runs, whole)
+            _restore(course, whole)
             saving.say(f"goes on after step {step}{_change(whole, circumstances(course))}")
             return
     if any(place.steps() for place in saving.places):
@@ -114,13 +113,13 @@ def circumstances(course: Course) -> Circumstances:
     return Circumstances(name, torch.get_num_threads(), len(course.losses), torch.__version__)
 
 
-def _restore(course: Course, runs: Sequence[Run], snapshots: Sequence[Snapshot]) -> None:
+def _restore(course: Course, snapshots: Sequence[Snapshot]) -> None:
     weights = course.students.weights
-    for k, (run, snapshot) in enumerate(zip(runs, snapshots, strict=True)):
+    weights.low_is_old = True
+    for k, snapshot in enumerate(snapshots):
         tensors, standing = snapshot.tensors, snapshot.standing
         weights.values[k].copy_(tensors["values"])
-        course.optimizers[k] = optimizer(weights, k, decay=run.recipe.weight_decay)
-        set_moments(course.optimizers[k], tensors["first"], tensors["second"], standing.taken)
+        course.adam.set_moments(k, tensors["first"], tensors["second"], standing.taken)
         course.losses[k] = list(standing.losses)
     standing = snapshots[0].standing
     course.step, course.fed, course.useful = standing.step, standing.fed, standing.useful

@@ -8,6 +8,7 @@ one batch. Word pieces lie end to end, without padding; see `nerdistill.train.ba
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from nerdistill.train.batch import Batch
+
+
+class Dropping(Protocol):
+    """The random numbers of one step."""
+
+    def rows(
+        self, counts: Sequence[int], width: int, rate: float, dtype: torch.dtype
+    ) -> torch.Tensor:
+        """`(students, most rows, width)`: 1 for what is kept, 0 for what is dropped or no row."""
+
+    def flat(self, counts: Sequence[int], rate: float, dtype: torch.dtype) -> torch.Tensor:
+        """`(all counts,)`: the numbers of all students, one after the other."""
 
 
 class BertShape(Protocol):
@@ -51,7 +64,7 @@ def stackable(model: PreTrainedModel) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Linear:
     """A linear layer of all students; its gradients are added where they belong at once.
 
@@ -60,41 +73,76 @@ class Linear:
         bias: `(students, out)`, the same.
         weight_grad: of the weight, in full precision.
         bias_grad: of the bias, the same.
+        stale: whether the weight's gradient is one of an earlier step, to be written over.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor
     weight_grad: torch.Tensor
     bias_grad: torch.Tensor
+    stale: bool = False
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """`(students, rows, in)` to `(students, rows, out)`."""
-        out = _Linear.apply(x.to(self.weight.dtype), self)  # type: ignore[no-untyped-call]
+        out = _Linear.apply(x.to(self.weight.dtype), self, True)  # type: ignore[no-untyped-call]
         return cast("torch.Tensor", out)
+
+    def product(self, x: torch.Tensor) -> torch.Tensor:
+        """The same without the bias, which the caller adds, with its gradient."""
+        out = _Linear.apply(x.to(self.weight.dtype), self, False)  # type: ignore[no-untyped-call]
+        return cast("torch.Tensor", out)
+
+
+def add_product(out: torch.Tensor, a: torch.Tensor, b: torch.Tensor, beta: int) -> None:
+    """`out = beta x out + a @ b`, of low precision, added up in full; `(students, ...)` each."""
+    if out.dtype == a.dtype:
+        out.baddbmm_(a, b, beta=beta)
+    elif out.device.type == "cuda" and _adds_wide():
+        torch.baddbmm(  # type: ignore[call-overload]
+            out, a, b, beta=beta, out_dtype=out.dtype, out=out
+        )
+    elif beta:
+        out.add_(torch.bmm(a, b))
+    else:
+        out.copy_(torch.bmm(a, b))
+
+
+@cache
+def _adds_wide() -> bool:
+    """Whether a product of bfloat16 can be added to full precision in one go."""
+    out = torch.ones(2, 16, 16, device="cuda")
+    low = torch.ones(2, 16, 16, device="cuda", dtype=torch.bfloat16)
+    try:
+        torch.baddbmm(out, low, low, out_dtype=out.dtype, out=out)  # type: ignore[call-overload]
+    except (RuntimeError, TypeError):
+        return False
+    return bool((out == 17).all())  # noqa: PLR2004 - 1 + 16 x 1
 
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, x: torch.Tensor, layer: Linear) -> torch.Tensor:
+    def forward(ctx: FunctionCtx, x: torch.Tensor, layer: Linear, biased: bool) -> torch.Tensor:
         ctx.save_for_backward(x)
-        ctx.layer = layer  # type: ignore[attr-defined]
+        ctx.layer, ctx.biased = layer, biased  # type: ignore[attr-defined]
+        if not biased:
+            return torch.bmm(x, layer.weight.mT)
         if len(x) == 1:
             return torch.addmm(layer.bias[0], x[0], layer.weight[0].t())[None]
         return torch.baddbmm(layer.bias[:, None], x, layer.weight.mT)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: FunctionCtx, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
         layer: Linear = ctx.layer  # type: ignore[attr-defined]
-        layer.bias_grad.add_(grad.sum(1))
-        if x.dtype != layer.weight_grad.dtype:
-            layer.weight_grad.add_(torch.bmm(grad.mT, x))
-            return torch.bmm(grad, layer.weight), None
-        if len(x) == 1:
-            layer.weight_grad[0].addmm_(grad[0].t(), x[0])
-            return (grad[0] @ layer.weight[0])[None], None
-        layer.weight_grad.baddbmm_(grad.mT, x)
-        return torch.bmm(grad, layer.weight), None
+        if ctx.biased:  # type: ignore[attr-defined]
+            layer.bias_grad.add_(grad.sum(1))
+        beta = 0 if layer.stale else 1
+        layer.stale = False
+        if len(x) == 1 and x.dtype == layer.weight_grad.dtype:
+            layer.weight_grad[0].addmm_(grad[0].t(), x[0], beta=beta)
+            return (grad[0] @ layer.weight[0])[None], None, None
+        add_product(layer.weight_grad, grad.mT, x, beta)
+        return torch.bmm(grad, layer.weight), None, None
 
 
 class Stack:
@@ -106,18 +154,19 @@ class Stack:
         low: whether to multiply matrices in bfloat16; None: on a GPU that can.
     """
 
+    kernels = False
+
     def __init__(
         self, models: Sequence[PreTrainedModel], seeds: Sequence[int], *, low: bool | None = None
     ) -> None:
-        self.weights = Weights(models)
-        self.device = self.weights.values.device
+        self.device = next(models[0].parameters()).device
+        low = multiplies_bf16(self.device) if low is None else low
+        self.weights = Weights(models, low=low)
         self._config = cast("BertShape", models[0].config)
         self._seeds = seeds
         self._activate = cast(
             "Callable[[torch.Tensor], torch.Tensor]", ACT2FN[self._config.hidden_act]
         )
-        low = multiplies_bf16(self.device) if low is None else low
-        self._low = torch.zeros_like(self.weights.values, dtype=torch.bfloat16) if low else None
         self._norms = {
             name: self._leaf(name) for name in self.weights.places if "LayerNorm" in name
         }
@@ -136,21 +185,21 @@ class Stack:
 
     def begin(self, step: int) -> None:
         """Start a step: its dropout, and the weights as they are now."""
-        self._streams = Streams(self._seeds, step, self.device)
-        if self._low is not None:
-            self._low.copy_(self.weights.values)
+        self._streams: Dropping = self._dropout_of(step)
+        self.weights.renew_low()
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """`(students, words, classes)`, in full precision."""
         config = self._config
         hidden = self._drop(self._embed(batch), batch.counts, config.hidden_dropout_prob)
+        low = hidden.to(self._layers["classifier"].weight.dtype)
         keep = self._attention_dropout(batch)
         for i in range(config.num_hidden_layers):
             place = f"bert.encoder.layer.{i}"
-            seen = self._attend(hidden, batch, f"{place}.attention.self", keep[i])
-            hidden = self._added(hidden, seen, batch, f"{place}.attention.output")
-            inner = self._activate(self._layers[f"{place}.intermediate.dense"](hidden))
-            hidden = self._added(hidden, inner, batch, f"{place}.output")
+            seen = self._attend(low, batch, f"{place}.attention.self", keep[i])
+            hidden, low = self._added(hidden, seen, batch, f"{place}.attention.output")
+            inner = self._inner(low, f"{place}.intermediate.dense")
+            hidden, low = self._added(hidden, inner, batch, f"{place}.output")
         words = hidden.flatten(0, 1).index_select(0, batch.words.flatten())
         words = words.view(*batch.words.shape, -1)
         rate = config.classifier_dropout
@@ -158,8 +207,11 @@ class Stack:
         words = self._drop(words, batch.spoken, rate)
         return self._layers["classifier"](words).to(self.weights.values.dtype)
 
+    def _dropout_of(self, step: int) -> Dropping:
+        return Streams(self._seeds, step, self.device)
+
     def _linear(self, *names: str) -> Linear:
-        compute = self.weights.values if self._low is None else self._low
+        compute = self.weights.values if self.weights.low is None else self.weights.low
         tables = [
             self.weights.view(buffer, *(f"{name}.{kind}" for name in names))
             for buffer in (compute, self.weights.grads)
@@ -198,13 +250,19 @@ class Stack:
         place, grads = "bert.embeddings", self.weights.grads
         for name, rows in (("word", batch.pieces), ("position", batch.positions)):
             table = self.weights.view(grads, f"{place}.{name}_embeddings.weight")
-            for k, count in enumerate(batch.counts):
-                own, at = grad[k, :count], rows[k, :count]
-                if self.device.type == "cuda":  # where index_add_ adds in any order
-                    table[k].index_put_((at,), own, accumulate=True)
-                else:
-                    table[k].index_add_(0, at, own)
+            self._add_rows(table, rows, grad, batch.counts)
         self.weights.view(grads, f"{place}.token_type_embeddings.weight")[:, 0].add_(grad.sum(1))
+
+    def _add_rows(
+        self, tables: torch.Tensor, rows: torch.Tensor, values: torch.Tensor, counts: Sequence[int]
+    ) -> None:
+        """`tables[k, rows[k, i]] += values[k, i]` for each student k, and i up to its count."""
+        for k, count in enumerate(counts):
+            own, at = values[k, :count], rows[k, :count]
+            if self.device.type == "cuda":  # where index_add_ adds in any order
+                tables[k].index_put_((at,), own, accumulate=True)
+            else:
+                tables[k].index_add_(0, at, own)
 
     def _norm(self, x: torch.Tensor, place: str) -> torch.Tensor:
         weight, bias = self._norms[f"{place}.weight"], self._norms[f"{place}.bias"]
@@ -218,17 +276,22 @@ class Stack:
             return x
         return x * self._streams.rows(counts, x.shape[-1], rate, x.dtype) / (1 - rate)
 
+    def _inner(self, x: torch.Tensor, place: str) -> torch.Tensor:
+        """The activated inner layer."""
+        return self._activate(self._layers[place](x))
+
     def _added(
         self, hidden: torch.Tensor, x: torch.Tensor, batch: Batch, place: str
-    ) -> torch.Tensor:
-        """A layer's output, dropped, added to its input and normed."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A layer's output, dropped, added to its input and normed: as it is, and to multiply."""
         x, rate = self._layers[f"{place}.dense"](x), self._config.hidden_dropout_prob
         if rate:
             kept = self._streams.rows(batch.counts, x.shape[-1], rate, hidden.dtype)
             summed = torch.addcmul(hidden, x.to(hidden.dtype), kept, value=1 / (1 - rate))
         else:
             summed = hidden + x
-        return self._norm(summed, f"{place}.LayerNorm")
+        normed = self._norm(summed, f"{place}.LayerNorm")
+        return normed, normed.to(x.dtype)
 
     def _attention_dropout(self, batch: Batch) -> list[torch.Tensor | None]:
         """What each layer keeps: `(pairs x heads,)`, by student, window and head; None: all."""

@@ -21,10 +21,14 @@ class Weights:
         values: `(students, numbers)`; matrices first, then biases and layer norms.
         grads: the same.
         decayed: how many numbers of a student belong to matrices.
+        low: the values in bfloat16, to multiply with; None where that is not wanted.
+        low_is_old: whether the values have changed since.
+        overwritten: from where to where a step's gradients are written over those before it, so
+            that they need no zeros.
         places: for each parameter where it starts, and its shape.
     """
 
-    def __init__(self, models: Sequence[torch.nn.Module]) -> None:
+    def __init__(self, models: Sequence[torch.nn.Module], *, low: bool = False) -> None:
         named = [(name, p) for name, p in models[0].named_parameters() if p.requires_grad]
         named.sort(key=lambda item: item[1].ndim <= 1)
         self.places: dict[str, tuple[int, torch.Size]] = {}
@@ -38,6 +42,9 @@ class Weights:
             len(models), end, dtype=named[0][1].dtype, device=named[0][1].device
         )
         self.grads = torch.zeros_like(self.values)
+        self.low = torch.zeros_like(self.values, dtype=torch.bfloat16) if low else None
+        self.low_is_old = True
+        self.overwritten = 0, 0
         for k, model in enumerate(models):
             own = dict(model.named_parameters())
             for name in self.places:
@@ -52,6 +59,12 @@ class Weights:
                 raise ValueError(f"{name} does not follow {names}")
             end += self.places[name][1].numel()
         return buffer[:, start:end].view(len(buffer), -1, *shape[1:])
+
+    def renew_low(self) -> None:
+        """Copy the values in bfloat16, if they have changed."""
+        if self.low is not None and self.low_is_old:
+            self.low.copy_(self.values)
+            self.low_is_old = False
 
     def bind(self, model: torch.nn.Module) -> None:
         """Let the only student's model work on these values and gradients."""
@@ -72,39 +85,3 @@ class Weights:
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether a device multiplies matrices in bfloat16 by itself, and so is asked to."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-
-
-def optimizer(weights: Weights, student: int, *, decay: float) -> torch.optim.AdamW:
-    """AdamW for one student, which decays matrices but neither biases nor layer norms."""
-    groups = []
-    for part, rate in (
-        (slice(weights.decayed), decay),
-        (slice(weights.decayed, None), 0.0),
-    ):
-        values = weights.values[student, part]
-        values.grad = weights.grads[student, part]
-        groups.append({"params": [values], "weight_decay": rate})
-    return torch.optim.AdamW(groups, fused=True)
-
-
-def moments(adam: torch.optim.AdamW) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """The first and second moments of a student, `(numbers,)`, and the steps taken."""
-    states = [adam.state[group["params"][0]] for group in adam.param_groups]
-    first, second = (torch.cat([s[name] for s in states]) for name in ("exp_avg", "exp_avg_sq"))
-    return first, second, float(states[0]["step"])
-
-
-def set_moments(
-    adam: torch.optim.AdamW, first: torch.Tensor, second: torch.Tensor, taken: float
-) -> None:
-    """Give a new optimizer the moments and steps of another."""
-    start = 0
-    for group in adam.param_groups:
-        values = group["params"][0]
-        own = slice(start, start + len(values))
-        adam.state[values] = {
-            "step": torch.tensor(taken, dtype=torch.float32, device=values.device),
-            "exp_avg": first[own].to(values.device, copy=True),
-            "exp_avg_sq": second[own].to(values.device, copy=True),
-        }
-        start = own.stop

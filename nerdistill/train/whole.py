@@ -23,6 +23,8 @@ class Whole:
         seed: of its dropout, which torch's own stream makes, set anew at each step.
     """
 
+    kernels = False
+
     def __init__(self, tagger: Tagger, seed: int) -> None:
         self._model, self._seed = tagger.model.train(), seed
         pad = tagger.tokenizer.pad_token_id

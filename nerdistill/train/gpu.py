@@ -1,0 +1,45 @@
+"""Whether Triton's kernels can be used here: they are compiled on the machine that runs them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from nerdistill.train.weights import multiplies_bf16
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from nerdistill.train.stack import BertShape
+
+LEAST_HEAD = 16
+"""Numbers of an attention head: less is nothing for matrix units."""
+
+
+def kernels_take(model: PreTrainedModel) -> bool:
+    """Whether a BERT is where the kernels run, and of a shape and precision that they take."""
+    config, weight = cast("BertShape", model.config), next(model.parameters())
+    head = config.hidden_size // config.num_attention_heads
+    power = head >= LEAST_HEAD and head & (head - 1) == 0
+    return multiplies_bf16(weight.device) and weight.dtype == torch.float32 and power
+
+
+@cache
+def why_no_kernels() -> str:
+    """Why this machine cannot compile and run Triton's kernels; empty: it can."""
+    if not torch.cuda.is_available():
+        return "there is no GPU"
+    try:
+        from nerdistill.train.kernels.adamw import BETAS, update
+
+        values, grads, first, second = torch.zeros(4, 1, 16, device="cuda")
+        scales = torch.ones(1, device="cuda")
+        settings = torch.tensor([[1.0, 0.0, *(1 - beta for beta in BETAS)]], device="cuda")
+        update(values, grads + 3, first, second, values.clone(), settings, scales, 16, (0, 0))
+        # The first step is as long as the rate, whatever the gradient is.
+        right = bool(((values + 1).abs() < 1e-3).all())  # noqa: PLR2004 - rounding
+    except Exception as error:  # noqa: BLE001 - a compiler, a driver or a file system
+        return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return "" if right else "a kernel computes wrong numbers"

@@ -1,0 +1,96 @@
+"""AdamW for all students in one pass over their weights (Loshchilov and Hutter, 2019)."""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+
+BLOCK = 4096
+BETAS = 0.9, 0.999
+EPS = 1e-8
+"""As torch.optim.AdamW has them."""
+
+
+def update(
+    values: torch.Tensor,
+    grads: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
+    low: torch.Tensor,
+    settings: torch.Tensor,
+    scales: torch.Tensor,
+    decayed: int,
+    overwritten: tuple[int, int],
+) -> None:
+    """Take a step, copy the values in low precision, and set the gradients to zero.
+
+    Args:
+        values: `(students, numbers)`, contiguous, as are the others.
+        grads: the same.
+        first: first moments.
+        second: second moments.
+        low: gets the values in another precision.
+        settings: `(students, 4) float32`: rate, decay, and one minus the power of each beta.
+        scales: `(students,) float32`: gradients are divided by that.
+        decayed: how many numbers of a student are decayed.
+        overwritten: between which numbers the gradients stay as they are.
+    """
+    students, size = values.shape
+    _update[(triton.cdiv(size, BLOCK), students)](
+        values,
+        grads,
+        first,
+        second,
+        low,
+        settings,
+        scales,
+        size,
+        decayed,
+        *overwritten,
+        BETA1=BETAS[0],
+        BETA2=BETAS[1],
+        EPS=EPS,
+        BLOCK=BLOCK,
+        num_warps=8,
+    )
+
+
+@triton.jit  # type: ignore[misc]
+def _update(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    values,  # noqa: ANN001
+    grads,  # noqa: ANN001
+    first,  # noqa: ANN001
+    second,  # noqa: ANN001
+    low,  # noqa: ANN001
+    settings,  # noqa: ANN001
+    scales,  # noqa: ANN001
+    size,  # noqa: ANN001
+    decayed,  # noqa: ANN001
+    kept_from,  # noqa: ANN001
+    kept_to,  # noqa: ANN001
+    BETA1: tl.constexpr,  # noqa: N803
+    BETA2: tl.constexpr,  # noqa: N803
+    EPS: tl.constexpr,  # noqa: N803
+    BLOCK: tl.constexpr,  # noqa: N803
+):
+    student = tl.program_id(1)
+    own = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = own < size
+    at = student.to(tl.int64) * size + own
+    rate = tl.load(settings + student * 4)
+    decay = tl.load(settings + student * 4 + 1)
+    gone1 = tl.load(settings + student * 4 + 2)
+    gone2 = tl.load(settings + student * 4 + 3)
+    g = tl.load(grads + at, mask=inside, other=0.0) / tl.load(scales + student)
+    m = tl.load(first + at, mask=inside, other=0.0) * BETA1 + g * (1 - BETA1)
+    v = tl.load(second + at, mask=inside, other=0.0) * BETA2 + g * g * (1 - BETA2)
+    w = tl.load(values + at, mask=inside, other=0.0)
+    w = tl.where(own < decayed, w * (1 - rate * decay), w)
+    w -= rate / gone1 * m / (tl.sqrt(v) / tl.sqrt(gone2) + EPS)
+    tl.store(first + at, m, mask=inside)
+    tl.store(second + at, v, mask=inside)
+    tl.store(values + at, w, mask=inside)
+    tl.store(low + at, w.to(low.dtype.element_ty), mask=inside)
+    emptied = inside & ((own < kept_from) | (own >= kept_to))
+    tl.store(grads + at, tl.zeros((BLOCK,), tl.float32), mask=emptied)
