@@ -23,9 +23,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench_train import LENGTHS, SHAPES, random_student  # noqa: E402 - beside this
+
 from nerdistill.corpus.formats import write_corpus  # noqa: E402 - after the path
 from nerdistill.types import Corpus, Document, Sentence, Span  # noqa: E402
-from scripts.bench_train import LENGTHS, SHAPES, random_student  # noqa: E402
 
 REGIMENS = [
     *("original", "distilled", "mixed", "mixed-natural", "simple-mix", "original-then-distilled"),
@@ -40,24 +41,23 @@ SHARE = 0.6
 
 
 def made_up(name: str, count: int, seed: int) -> Corpus:
-    """So many labelled sentences, as long as CoNLL-2003's."""
+    """So many labelled sentences, as long as CoNLL-2003's, no two of them alike."""
     draw = random.Random(seed)  # noqa: S311 - filling, not secrets
-    sizes = draw.choices(list(LENGTHS), list(LENGTHS.values()), k=count)
-    return Corpus(
-        (
-            Document(
-                name, tuple(_sentence(f"{name}-{i}", size, draw) for i, size in enumerate(sizes))
-            ),
-        )
-    )
+    found: dict[tuple[str, ...], Sentence] = {}
+    while len(found) < count:
+        (size,) = draw.choices(list(LENGTHS), list(LENGTHS.values()))
+        one = _sentence(f"{name}-{len(found)}", size, name, draw)
+        found.setdefault(one.tokens, one)
+    return Corpus((Document(name, tuple(found.values())),))
 
 
-def _sentence(name: str, size: int, draw: random.Random) -> Sentence:
-    # Every fifth word is of two pieces, as in news.
+def _sentence(name: str, size: int, corpus: str, draw: random.Random) -> Sentence:
+    # Every fifth word is of two pieces, as in news; the last one tells the corpora apart.
     words = [
         draw.choice(WORDS) + ("q" if draw.random() < 0.2 else "")  # noqa: PLR2004 - a fifth
         for _ in range(size)
     ]
+    words[-1] += f"{corpus[0]}{draw.randrange(1000)}"
     spans = [Span(i, i + 1, TYPES[w[0]]) for i, w in enumerate(words) if w[0] in TYPES]
     return Sentence(name, tuple(words), spans=tuple(spans))
 

@@ -15,7 +15,7 @@ from hypothesis import settings
 if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-from nerdistill import egress, isolation, offline  # noqa: E402 - after the environment
+from nerdistill import egress, isolation, offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

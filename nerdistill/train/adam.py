@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from nerdistill.train.weights import Weights
 
 
+BETAS = 0.9, 0.999
+EPS = 1e-8
+"""As torch has them."""
+
+
 class Adam(Protocol):
     """The optimizer of all students."""
 
@@ -98,7 +103,7 @@ class TorchAdam:
             values = weights.values[student, part]
             values.grad = weights.grads[student, part]
             groups.append({"params": [values], "weight_decay": rate})
-        return torch.optim.AdamW(groups, fused=True)
+        return torch.optim.AdamW(groups, betas=BETAS, eps=EPS, fused=True)
 
 
 class KernelAdam:
@@ -123,7 +128,7 @@ class KernelAdam:
 
     def step(self, rates: Sequence[float], scales: torch.Tensor) -> None:
         """See `Adam`."""
-        from nerdistill.train.kernels.adamw import BETAS, update
+        from nerdistill.train.kernels.adamw import update
 
         self._taken = [taken + 1 for taken in self._taken]
         settings = torch.tensor(
@@ -146,6 +151,8 @@ class KernelAdam:
             scales,
             weights.decayed,
             weights.overwritten,
+            betas=BETAS,
+            eps=EPS,
         )
         weights.low_is_old = False
 

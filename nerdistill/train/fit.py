@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nerdistill.blend.plan import PoolName, plan_batches
 from nerdistill.labels import iob2_tags
 from nerdistill.student.tagger import load_encoder, load_student, save_tagger
+from nerdistill.train.gpu import slow_because
 from nerdistill.train.loop import Run, TrainingRecord, train
 from nerdistill.train.pool import Pool, prepare
 from nerdistill.train.recipe import stage_starts
@@ -84,6 +85,8 @@ def fit(
         ConfigError: a curve asks for a pool that is empty, or `restart` has nothing to restart.
     """
     runs = [_run(job) for job in jobs]
+    if lack := slow_because(runs[0].tagger.model):
+        progress.say(lack)
     places = [job.checkpoints for job in jobs if job.checkpoints is not None]
     saving = Saving(places, progress.say, every) if len(places) == len(jobs) else None
     with progress.task(title, total=jobs[0].recipe.steps, unit="steps") as task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nerdistill.train.attention import attend
 from nerdistill.train.kernels.attention import attend_short
@@ -52,16 +52,14 @@ class FusedStack(Stack):
         add_rows(tables, rows, values.contiguous(), counts)
 
     def _added(
-        self, hidden: torch.Tensor, x: torch.Tensor, batch: Batch, place: str
+        self, hidden: torch.Tensor, x: torch.Tensor, _batch: Batch, place: str
     ) -> tuple[torch.Tensor, torch.Tensor]:
         x, rate = self._layers[f"{place}.dense"].product(x), self._config.hidden_dropout_prob
         names = [f"{place}.{name}" for name in ("LayerNorm.weight", "LayerNorm.bias", "dense.bias")]
-        views = [
-            self.weights.view(buffer, name)
-            for buffer in (self.weights.values, self.weights.grads)
-            for name in names
-        ]
-        norm = Norm(*views, self._config.layer_norm_eps)
+        weight, bias, shift = (self.weights.view(self.weights.values, name) for name in names)
+        to_weight, to_bias, to_shift = (self.weights.view(self.weights.grads, n) for n in names)
+        eps = self._config.layer_norm_eps
+        norm = Norm(weight, bias, shift, to_weight, to_bias, to_shift, eps)
         return added_norm(hidden, x, self._streams.key(), rate, norm)
 
     def _inner(self, x: torch.Tensor, place: str) -> torch.Tensor:
@@ -71,13 +69,13 @@ class FusedStack(Stack):
         bias, grad = (self.weights.view(b, name) for b in (self.weights.values, self.weights.grads))
         return biased_gelu(x, bias, grad)
 
-    def _attention_dropout(self, batch: Batch) -> list[torch.Tensor | None]:
+    def _attention_dropout(self, _batch: Batch) -> list[torch.Tensor | None]:
         return [self._streams.key() for _ in range(self._config.num_hidden_layers)]
 
     def _attend(
         self, hidden: torch.Tensor, batch: Batch, place: str, keep: torch.Tensor | None
     ) -> torch.Tensor:
-        config, key = self._config, keep
+        config, key = self._config, cast("torch.Tensor", keep)
         students, pieces, width = hidden.shape
         joint = self._layers[place](hidden).view(students * pieces, -1)
         heads, rate = config.num_attention_heads, config.attention_probs_dropout_prob

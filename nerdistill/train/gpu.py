@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from nerdistill.train.adam import BETAS, EPS
 from nerdistill.train.weights import multiplies_bf16
 
 if TYPE_CHECKING:
@@ -32,14 +33,25 @@ def why_no_kernels() -> str:
     if not torch.cuda.is_available():
         return "there is no GPU"
     try:
-        from nerdistill.train.kernels.adamw import BETAS, update
+        from nerdistill.train.kernels.adamw import update
 
         values, grads, first, second = torch.zeros(4, 1, 16, device="cuda")
         scales = torch.ones(1, device="cuda")
         settings = torch.tensor([[1.0, 0.0, *(1 - beta for beta in BETAS)]], device="cuda")
-        update(values, grads + 3, first, second, values.clone(), settings, scales, 16, (0, 0))
+        buffers = values, grads + 3, first, second, values.clone()
+        update(*buffers, settings, scales, 16, (0, 0), betas=BETAS, eps=EPS)
         # The first step is as long as the rate, whatever the gradient is.
         right = bool(((values + 1).abs() < 1e-3).all())  # noqa: PLR2004 - rounding
     except Exception as error:  # noqa: BLE001 - a compiler, a driver or a file system
         return " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return "" if right else "a kernel computes wrong numbers"
+
+
+def slow_because(model: PreTrainedModel) -> str:
+    """A line for people where a student could use the kernels and this machine cannot."""
+    if not kernels_take(model) or not (why := why_no_kernels()):
+        return ""
+    return (
+        f"Triton's kernels do not work here ({why}): training takes about twice as long. "
+        "`nerdistill doctor --gpu` tells what is missing"
+    )

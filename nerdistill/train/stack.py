@@ -98,9 +98,7 @@ def add_product(out: torch.Tensor, a: torch.Tensor, b: torch.Tensor, beta: int) 
     if out.dtype == a.dtype:
         out.baddbmm_(a, b, beta=beta)
     elif out.device.type == "cuda" and _adds_wide():
-        torch.baddbmm(  # type: ignore[call-overload]
-            out, a, b, beta=beta, out_dtype=out.dtype, out=out
-        )
+        torch.baddbmm(out, a, b, beta=beta, out_dtype=out.dtype, out=out)
     elif beta:
         out.add_(torch.bmm(a, b))
     else:
@@ -113,7 +111,7 @@ def _adds_wide() -> bool:
     out = torch.ones(2, 16, 16, device="cuda")
     low = torch.ones(2, 16, 16, device="cuda", dtype=torch.bfloat16)
     try:
-        torch.baddbmm(out, low, low, out_dtype=out.dtype, out=out)  # type: ignore[call-overload]
+        torch.baddbmm(out, low, low, out_dtype=out.dtype, out=out)
     except (RuntimeError, TypeError):
         return False
     return bool((out == 17).all())  # noqa: PLR2004 - 1 + 16 x 1
@@ -212,12 +210,12 @@ class Stack:
 
     def _linear(self, *names: str) -> Linear:
         compute = self.weights.values if self.weights.low is None else self.weights.low
-        tables = [
+        weight, bias, weight_grad, bias_grad = (
             self.weights.view(buffer, *(f"{name}.{kind}" for name in names))
             for buffer in (compute, self.weights.grads)
             for kind in ("weight", "bias")
-        ]
-        return Linear(*tables)
+        )
+        return Linear(weight, bias, weight_grad, bias_grad)
 
     def _leaf(self, name: str) -> torch.Tensor:
         """A parameter that torch's own gradients reach."""

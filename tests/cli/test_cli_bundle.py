@@ -229,6 +229,16 @@ def test_create_s_mistakes_are_told_in_one_line(
     assert after in line
 
 
+def test_create_without_its_extra_says_how_to_install_it(
+    asked: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is loaded or downloaded, in one line."""
+    monkeypatch.setattr("nerdistill.cli.bundle.EXTRA", ("json", "no_such_package"))
+    line = error_of(capsys, 1, *asked)
+    assert "needs no_such_package, which the extra `bundle` brings" in line
+    assert "scripts/setup --bundle" in line
+
+
 @pytest.mark.parametrize(
     ("words", "code", "expected"),
     [

@@ -19,7 +19,7 @@ from nerdistill.labels import spans_to_tags
 from nerdistill.progress import Silent
 from nerdistill.student.tagger import load_student
 from nerdistill.train import batch as batches
-from nerdistill.train import loop
+from nerdistill.train import gpu, loop
 from nerdistill.train.batch import assemble, parts
 from nerdistill.train.fit import Job, encode_pools, fit
 from nerdistill.train.pool import load_pool, prepare, save_pool
@@ -216,3 +216,29 @@ def test_the_loss_is_a_mean_over_words(student: Path, tmp_path: Path) -> None:
         total -= float((chosen.detach() * torch.tensor(sentence.weights)).sum())
         weight += sum(sentence.weights or ())
     assert record.losses[0] == pytest.approx(total / weight, abs=1e-5)
+
+
+def test_a_gpu_without_a_compiler_is_told_of(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training goes on, slower; who reads that knows what to look for."""
+    monkeypatch.setattr(gpu, "kernels_take", lambda _model: True)
+    monkeypatch.setattr(gpu, "why_no_kernels", lambda: "RuntimeError: no C compiler")
+    told: list[str] = []
+
+    class Told(Silent):
+        """Keeps what is said."""
+
+        def say(self, line: str) -> None:
+            """Keep a line."""
+            told.append(line)
+
+    pools = encode_pools(student, TYPES, original=sentences(8), distilled=[])
+    job = Job(student, TYPES, pools, Constant(0.0), Recipe(steps=2), 1, tmp_path / "out")
+    fit([job], progress=Told(), title="t")
+    (line,) = told
+    assert "no C compiler" in line
+    assert "nerdistill doctor --gpu" in line
+    monkeypatch.setattr(gpu, "why_no_kernels", lambda: "")
+    fit([job], progress=Told(), title="t")
+    assert len(told) == 1

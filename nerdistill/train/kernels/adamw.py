@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
 import triton
 import triton.language as tl
 
+if TYPE_CHECKING:
+    import torch
+
 BLOCK = 4096
-BETAS = 0.9, 0.999
-EPS = 1e-8
-"""As torch.optim.AdamW has them."""
 
 
 def update(
@@ -22,6 +23,9 @@ def update(
     scales: torch.Tensor,
     decayed: int,
     overwritten: tuple[int, int],
+    *,
+    betas: tuple[float, float],
+    eps: float,
 ) -> None:
     """Take a step, copy the values in low precision, and set the gradients to zero.
 
@@ -35,6 +39,8 @@ def update(
         scales: `(students,) float32`: gradients are divided by that.
         decayed: how many numbers of a student are decayed.
         overwritten: between which numbers the gradients stay as they are.
+        betas: of the moments.
+        eps: added to the root of the second.
     """
     students, size = values.shape
     _update[(triton.cdiv(size, BLOCK), students)](
@@ -48,31 +54,31 @@ def update(
         size,
         decayed,
         *overwritten,
-        BETA1=BETAS[0],
-        BETA2=BETAS[1],
-        EPS=EPS,
+        BETA1=betas[0],
+        BETA2=betas[1],
+        EPS=eps,
         BLOCK=BLOCK,
         num_warps=8,
     )
 
 
-@triton.jit  # type: ignore[misc]
-def _update(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    values,  # noqa: ANN001
-    grads,  # noqa: ANN001
-    first,  # noqa: ANN001
-    second,  # noqa: ANN001
-    low,  # noqa: ANN001
-    settings,  # noqa: ANN001
-    scales,  # noqa: ANN001
-    size,  # noqa: ANN001
-    decayed,  # noqa: ANN001
-    kept_from,  # noqa: ANN001
-    kept_to,  # noqa: ANN001
-    BETA1: tl.constexpr,  # noqa: N803
-    BETA2: tl.constexpr,  # noqa: N803
-    EPS: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+@triton.jit
+def _update(
+    values,
+    grads,
+    first,
+    second,
+    low,
+    settings,
+    scales,
+    size,
+    decayed,
+    kept_from,
+    kept_to,
+    BETA1: tl.constexpr,
+    BETA2: tl.constexpr,
+    EPS: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     student = tl.program_id(1)
     own = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from nerdistill.train.batch import Short
 
+FOUR_WARPS = 64
+"""Pieces of a window whose scores four groups of threads hold."""
+
+
 def attend_short(
     joint: torch.Tensor, short: Short, heads: int, key: torch.Tensor, rate: float
 ) -> torch.Tensor:
@@ -33,7 +37,7 @@ def attend_short(
     Returns:
         `(rows, hidden)`.
     """
-    found = _Attend.apply(joint, short, heads, key, rate)  # type: ignore[no-untyped-call]
+    found = _Attend.apply(joint, short, heads, key, rate)
     return cast("torch.Tensor", found)
 
 
@@ -105,35 +109,36 @@ def _buckets(short: Short) -> list[tuple[int, int, int]]:
 
 
 def _warps(size: int) -> int:
-    return 8 if size >= 128 else 4
+    """Groups of threads that hold a window's scores in their registers."""
+    return 4 if size <= FOUR_WARPS else 8
 
 
-@triton.jit  # type: ignore[misc]
-def _kept(key, student, pairs, head, pieces, rows, columns, rate):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@triton.jit
+def _kept(key, student, pairs, head, pieces, rows, columns, rate):
     place = (pairs * tl.num_programs(1) + head * pieces * pieces) + rows * pieces + columns
     return tl.rand(tl.load(key + student), place) >= rate
 
 
-@triton.jit  # type: ignore[misc]
-def _probabilities(q, k, columns, pieces, scale):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@triton.jit
+def _probabilities(q, k, columns, pieces, scale):
     scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
     scores = tl.where(columns < pieces, scores, float("-inf"))
     raised = tl.exp(scores - tl.max(scores, 1)[:, None])
     return raised / tl.sum(raised, 1)[:, None]
 
 
-@triton.jit  # type: ignore[misc]
-def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    joint,  # noqa: ANN001
-    table,  # noqa: ANN001
-    key,  # noqa: ANN001
-    out,  # noqa: ANN001
-    width,  # noqa: ANN001
-    rate,  # noqa: ANN001
-    scale,  # noqa: ANN001
-    SIZE: tl.constexpr,  # noqa: N803
-    HEAD: tl.constexpr,  # noqa: N803
-    DROPS: tl.constexpr,  # noqa: N803
+@triton.jit
+def _forward(
+    joint,
+    table,
+    key,
+    out,
+    width,
+    rate,
+    scale,
+    SIZE: tl.constexpr,
+    HEAD: tl.constexpr,
+    DROPS: tl.constexpr,
 ):
     window = table + tl.program_id(0) * 4
     head = tl.program_id(1)
@@ -164,19 +169,19 @@ def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202
     tl.store(out + place, seen.to(out.dtype.element_ty), mask=inside)
 
 
-@triton.jit  # type: ignore[misc]
-def _backward(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    joint,  # noqa: ANN001
-    grad,  # noqa: ANN001
-    table,  # noqa: ANN001
-    key,  # noqa: ANN001
-    back,  # noqa: ANN001
-    width,  # noqa: ANN001
-    rate,  # noqa: ANN001
-    scale,  # noqa: ANN001
-    SIZE: tl.constexpr,  # noqa: N803
-    HEAD: tl.constexpr,  # noqa: N803
-    DROPS: tl.constexpr,  # noqa: N803
+@triton.jit
+def _backward(
+    joint,
+    grad,
+    table,
+    key,
+    back,
+    width,
+    rate,
+    scale,
+    SIZE: tl.constexpr,
+    HEAD: tl.constexpr,
+    DROPS: tl.constexpr,
 ):
     window = table + tl.program_id(0) * 4
     head = tl.program_id(1)

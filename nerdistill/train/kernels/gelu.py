@@ -25,7 +25,7 @@ def biased_gelu(x: torch.Tensor, bias: torch.Tensor, bias_grad: torch.Tensor) ->
         bias: `(students, width)`.
         bias_grad: its gradients are added there at once.
     """
-    found = _Gelu.apply(x, bias, bias_grad)  # type: ignore[no-untyped-call]
+    found = _Gelu.apply(x, bias, bias_grad)
     return cast("torch.Tensor", found)
 
 
@@ -63,17 +63,8 @@ def _shares(x: torch.Tensor) -> tuple[tuple[int, int, int], int]:
     return (columns, chunks, students), triton.cdiv(rows, chunks)
 
 
-@triton.jit(do_not_specialize=["rows", "share"])  # type: ignore[misc]
-def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    x,  # noqa: ANN001
-    bias,  # noqa: ANN001
-    out,  # noqa: ANN001
-    rows,  # noqa: ANN001
-    width,  # noqa: ANN001
-    stride,  # noqa: ANN001
-    share,  # noqa: ANN001
-    BLOCK: tl.constexpr,  # noqa: N803
-):
+@triton.jit(do_not_specialize=["rows", "share"])
+def _forward(x, bias, out, rows, width, stride, share, BLOCK: tl.constexpr):
     columns = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = columns < width
     student = tl.program_id(2).to(tl.int64)
@@ -86,19 +77,8 @@ def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202
         tl.store(out + at, value.to(out.dtype.element_ty), mask=inside)
 
 
-@triton.jit(do_not_specialize=["rows", "share"])  # type: ignore[misc]
-def _backward(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    x,  # noqa: ANN001
-    bias,  # noqa: ANN001
-    grad,  # noqa: ANN001
-    back,  # noqa: ANN001
-    partial,  # noqa: ANN001
-    rows,  # noqa: ANN001
-    width,  # noqa: ANN001
-    stride,  # noqa: ANN001
-    share,  # noqa: ANN001
-    BLOCK: tl.constexpr,  # noqa: N803
-):
+@triton.jit(do_not_specialize=["rows", "share"])
+def _backward(x, bias, grad, back, partial, rows, width, stride, share, BLOCK: tl.constexpr):
     columns = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = columns < width
     student = tl.program_id(2).to(tl.int64)

@@ -51,7 +51,7 @@ def added_norm(
         rate: of what is dropped.
         norm: its gradients are added where they belong at once.
     """
-    found = _AddedNorm.apply(hidden, x, key, rate, norm)  # type: ignore[no-untyped-call]
+    found = _AddedNorm.apply(hidden, x, key, rate, norm)
     return cast("tuple[torch.Tensor, torch.Tensor]", found)
 
 
@@ -132,25 +132,25 @@ class _AddedNorm(torch.autograd.Function):
         return to_hidden, to_x, None, None, None
 
 
-@triton.jit(do_not_specialize=["rows"])  # type: ignore[misc]
-def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    hidden,  # noqa: ANN001
-    x,  # noqa: ANN001
-    weight,  # noqa: ANN001
-    bias,  # noqa: ANN001
-    shift,  # noqa: ANN001
-    key,  # noqa: ANN001
-    out,  # noqa: ANN001
-    low,  # noqa: ANN001
-    summed,  # noqa: ANN001
-    told,  # noqa: ANN001
-    rows,  # noqa: ANN001
-    width,  # noqa: ANN001
-    stride,  # noqa: ANN001
-    rate,  # noqa: ANN001
-    eps,  # noqa: ANN001
-    BLOCK: tl.constexpr,  # noqa: N803
-    DROPS: tl.constexpr,  # noqa: N803
+@triton.jit(do_not_specialize=["rows"])
+def _forward(
+    hidden,
+    x,
+    weight,
+    bias,
+    shift,
+    key,
+    out,
+    low,
+    summed,
+    told,
+    rows,
+    width,
+    stride,
+    rate,
+    eps,
+    BLOCK: tl.constexpr,
+    DROPS: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
     student = row // rows
@@ -177,26 +177,26 @@ def _forward(  # type: ignore[no-untyped-def]  # noqa: ANN202
     tl.store(told + tl.num_programs(0) + row, scale)
 
 
-@triton.jit(do_not_specialize=["rows", "share"])  # type: ignore[misc]
-def _backward(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    grad,  # noqa: ANN001
-    low_grad,  # noqa: ANN001
-    summed,  # noqa: ANN001
-    told,  # noqa: ANN001
-    weight,  # noqa: ANN001
-    key,  # noqa: ANN001
-    to_hidden,  # noqa: ANN001
-    to_x,  # noqa: ANN001
-    partial,  # noqa: ANN001
-    rows,  # noqa: ANN001
-    width,  # noqa: ANN001
-    stride,  # noqa: ANN001
-    rate,  # noqa: ANN001
-    share,  # noqa: ANN001
-    BLOCK: tl.constexpr,  # noqa: N803
-    DROPS: tl.constexpr,  # noqa: N803
-    FULL: tl.constexpr,  # noqa: N803
-    LOW: tl.constexpr,  # noqa: N803
+@triton.jit(do_not_specialize=["rows", "share"])
+def _backward(
+    grad,
+    low_grad,
+    summed,
+    told,
+    weight,
+    key,
+    to_hidden,
+    to_x,
+    partial,
+    rows,
+    width,
+    stride,
+    rate,
+    share,
+    BLOCK: tl.constexpr,
+    DROPS: tl.constexpr,
+    FULL: tl.constexpr,
+    LOW: tl.constexpr,
 ):
     chunk = tl.program_id(0)
     student = tl.program_id(1)

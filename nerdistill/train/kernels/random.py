@@ -72,8 +72,8 @@ def _draw(out: torch.Tensor, key: torch.Tensor, rate: float) -> None:
     _kept[(triton.cdiv(out.numel(), BLOCK),)](out, key, out.numel(), rate, BLOCK=BLOCK)
 
 
-@triton.jit(do_not_specialize=["size"])  # type: ignore[misc]
-def _kept(out, key, size, rate, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803, ANN001, ANN202
+@triton.jit(do_not_specialize=["size"])
+def _kept(out, key, size, rate, BLOCK: tl.constexpr):
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     keep = tl.rand(tl.load(key), at) >= rate
     tl.store(out + at, keep.to(out.dtype.element_ty), mask=at < size)

@@ -48,19 +48,8 @@ def _sent(numbers: Sequence[int], device: torch.device) -> torch.Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
-@triton.jit(do_not_specialize=["size"])  # type: ignore[misc]
-def _add(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    tables,  # noqa: ANN001
-    ordered,  # noqa: ANN001
-    order,  # noqa: ANN001
-    values,  # noqa: ANN001
-    size,  # noqa: ANN001
-    none,  # noqa: ANN001
-    entries,  # noqa: ANN001
-    width,  # noqa: ANN001
-    stride,  # noqa: ANN001
-    BLOCK: tl.constexpr,  # noqa: N803
-):
+@triton.jit(do_not_specialize=["size"])
+def _add(tables, ordered, order, values, size, none, entries, width, stride, BLOCK: tl.constexpr):
     start = tl.program_id(0)
     key = tl.load(ordered + start)
     before = tl.load(ordered + tl.maximum(start - 1, 0))
@@ -71,11 +60,10 @@ def _add(  # type: ignore[no-untyped-def]  # noqa: ANN202
         place = tables + (key // entries) * stride + (key % entries) * width + columns
         total = tl.load(place, mask=inside, other=0.0)
         at = start
-        same = key == key
-        while same:
+        following = key
+        while (at < size) & (following == key):
             row = tl.load(order + at)
             total += tl.load(values + row * width + columns, mask=inside, other=0.0)
             at += 1
             following = tl.load(ordered + tl.minimum(at, size - 1))
-            same = (at < size) & (following == key)
         tl.store(place, total, mask=inside)
