@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, cast
 
 from nerdistill.files import write_whole
 from nerdistill.report.figures import curves_svg, f1_svg
-from nerdistill.report.tables import SIMULATED, markdown_table, plain, tables
+from nerdistill.report.tables import SIMULATED, evidence_table, markdown_table, plain, tables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nerdistill.report.tables import Json
 
+ALPHA = 0.05
+"""Below this p a difference is called one."""
 METHOD = """
 - Every cell had the same number of optimizer steps and the same batch size; the column
   “shown o+d” says how many original and distilled examples it really saw. The curves of phase 3,
@@ -54,6 +56,7 @@ def report(results: Json) -> str:
     if results["cells"]:
         parts += ["Bold: best by validation F1.", "## Figures"]
         parts += ["![Blending curves](curves.svg)", "![F1 by regimen](f1.svg)"]
+    parts += _sureness(results)
     parts += [
         "## Human labels",
         _human_labels(results),
@@ -92,6 +95,51 @@ def _headline(results: Json) -> str:
         f"original sentences: validation F1 {winner['validation_f1']:.1f}, "
         f"test F1 {winner['test_f1']:.1f} ({seeds})."
     )
+
+
+def _sureness(results: Json) -> list[str]:
+    """What the trainings of several seeds show."""
+    evidence = cast("Json | None", results.get("evidence"))
+    if evidence is None:
+        return []
+    comparisons = cast("list[Json]", evidence["comparisons"])
+    lines = [_verdict(row, len(comparisons)) for row in comparisons]
+    how = (
+        f"Intervals cover {100 * cast('float', evidence['level']):g} % and are of the mean test "
+        f"F1 over other seeds and other texts: seeds and the {evidence['units']:,} "
+        f"{evidence['unit']} of the test corpus are resampled, paired. p is two-sided, and "
+        "corrected after Holm for all comparisons below. The best was chosen on validation."
+    )
+    return ["## How sure that is", how, markdown_table(evidence_table(results)), "\n".join(lines)]
+
+
+def _verdict(row: Json, family: int) -> str:
+    """One comparison in words: a regimen is called better only where the test says so."""
+    best, other = (_name(cast("Json", row[side])) for side in ("best", "other"))
+    difference = cast("dict[str, float]", row["difference"])
+    p = cast("float | None", row["p_holm"])
+    told = f"difference {difference['value']:+.1f} points [{difference['low']:+.1f}, "
+    told += f"{difference['high']:+.1f}], p {'-' if p is None else f'{p:.3f}'} of {family}"
+    if p is not None and p < ALPHA:
+        verb = "better" if difference["value"] > 0 else "worse"
+        end = f"**{verb}**"
+    else:
+        end = f"no difference shown{_needed(row)}"
+    ceiling = " (a ceiling: it asks for labels that nobody has)" if row["ceiling"] else ""
+    return f"- Budget {row['budget']}: {best} against {other}{ceiling}: {told}: {end}."
+
+
+def _needed(row: Json) -> str:
+    needed = cast("Json | None", row["trainings_needed"])
+    if needed is None:
+        return ""
+    more = "more than " if needed["capped"] else "about "
+    return f"; {more}{needed['seeds']} seeds would show one of this size"
+
+
+def _name(side: Json) -> str:
+    pool = f" ({plain(str(side['distilled']))})" if side["distilled"] else ""
+    return f"{plain(str(side['regimen']))}{pool}"
 
 
 def _outcomes(results: Json) -> str:

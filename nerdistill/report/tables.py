@@ -124,6 +124,28 @@ def _phase_table(results: Json, phase: int) -> TableData:
     return TableData(_head(TITLES[phase], results), tuple(columns), rows, _best(found))
 
 
+def evidence_table(results: Json) -> TableData:
+    """The mean test F1 of each regimen with its interval, over seeds and texts."""
+    evidence = cast("Json", results["evidence"])
+    rows = []
+    for row in cast("list[Json]", evidence["regimens"]):
+        f1 = cast("dict[str, float]", row["f1"])
+        deviation = cast("float", row["standard_deviation"])
+        rows.append(
+            (
+                str(row["regimen"]),
+                str(row["distilled"] or "-"),
+                str(row["budget"]),
+                str(row["trainings"]),
+                f"{f1['value']:.1f}",
+                f"{deviation:.1f}",
+                f"{f1['low']:.1f} to {f1['high']:.1f}",
+            )
+        )
+    columns = ("regimen", "distilled", "budget", "trainings", "test F1", "sd", "interval")
+    return TableData(_head("Test F1 over seeds and texts", results), columns, tuple(rows))
+
+
 def _shown(group: Group, pool: str) -> str:
     return f"{fmean(group.numbers('examples', pool)):.0f}"
 

@@ -7,6 +7,8 @@ from importlib.metadata import version
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
+from nerdistill.study.evidence import evidence
+
 if TYPE_CHECKING:
     from nerdistill.study.graph import Cell, Graph
     from nerdistill.study.workspace import Workspace
@@ -43,6 +45,7 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         "cells": cells,
         "missing_cells": len(graph.cells) - len(done),
         "winner": _winner(done, cells),
+        "evidence": evidence(done, workspace),
     }
 
 

@@ -171,3 +171,61 @@ def test_the_method_is_told_in_sentences() -> None:
     rules = [line for line in section.splitlines() if line.startswith("- ")]
     assert len(rules) == 5
     assert all(len(rule) > 60 for rule in rules)
+
+
+def sure(*comparisons: Json) -> Json:
+    """Results whose best regimen was held against others."""
+    row = {
+        "regimen": "mixed",
+        "distilled": "web",
+        "budget": 100,
+        "trainings": 3,
+        "f1": {"value": 81.25, "low": 80.0, "high": 82.5},
+        "standard_deviation": 0.4,
+    }
+    found = {"unit": "documents", "units": 231, "level": 0.95}
+    evidence = {**found, "regimens": [row], "comparisons": list(comparisons)}
+    return {**results(cell("mixed", 80, 81), cell("sigmoid", 79, 80)), "evidence": evidence}
+
+
+def comparison(value: float, p: float | None, **more: object) -> Json:
+    """The best against another."""
+    return {
+        "budget": 100,
+        "best": {"regimen": "mixed", "distilled": "web"},
+        "other": {"regimen": "sig|moid", "distilled": "<b>"},
+        "ceiling": False,
+        "difference": {"value": value, "low": value - 1, "high": value + 1},
+        "p": p,
+        "p_holm": p,
+        "trainings_needed": {"seeds": 12, "capped": False},
+        **more,
+    }
+
+
+def test_a_difference_is_called_one_only_where_the_test_says_so() -> None:
+    """Else how many seeds would show it; a ceiling is called so; all is escaped."""
+    page = report(
+        sure(
+            comparison(2.0, 0.01),
+            comparison(0.5, 0.3),
+            comparison(-1.5, 0.02, ceiling=True),
+            comparison(0.1, None, trainings_needed={"seeds": 1000, "capped": True}),
+        )
+    )
+    lines = [line for line in page.splitlines() if line.startswith("- Budget 100: mixed (web)")]
+    assert lines[0].endswith("+2.0 points [+1.0, +3.0], p 0.010 of 4: **better**.")
+    assert lines[1].endswith("no difference shown; about 12 seeds would show one of this size.")
+    assert "a ceiling" in lines[2]
+    assert lines[2].endswith("p 0.020 of 4: **worse**.")
+    assert lines[3].endswith(
+        "p - of 4: no difference shown; more than 1000 seeds would show one of this size."
+    )
+    assert "sig\\|moid (&lt;b&gt;)" in lines[0]
+    assert "the 231 documents" in page
+    assert "| mixed | web | 100 | 3 | 81.2 | 0.4 | 80.0 to 82.5 |" in page
+
+
+def test_one_seed_has_no_section_on_sureness() -> None:
+    """Nothing is claimed where nothing is known."""
+    assert "How sure" not in report({**results(cell("mixed", 80, 81)), "evidence": None})

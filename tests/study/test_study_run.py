@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import cast
 
 import pytest
@@ -129,6 +130,40 @@ def test_a_study_runs_and_runs_again_at_once(study: Path, tmp_path: Path) -> Non
     before = [record.stat().st_mtime_ns for record in records]
     assert run_study(_graph(study), workspace, Silent()) == results
     assert [record.stat().st_mtime_ns for record in records] == before
+
+
+def test_two_seeds_say_how_sure_they_are(study: Path, tmp_path: Path) -> None:
+    """Means are those of the cells; the best by validation meets each other regimen once."""
+    results = run_study(_graph(study), Workspace(tmp_path / "work"), Silent())
+    evidence = cast("Json", results["evidence"])
+    assert (evidence["unit"], evidence["units"]) == ("documents", 4)
+    means: dict[str, float] = {}
+    for row in cast("list[Json]", evidence["regimens"]):
+        f1 = [
+            cast("dict[str, float]", cell["test"])["f1"]
+            for cell in _cells(results)
+            if cell["regimen"] == row["regimen"]
+        ]
+        interval = cast("dict[str, float]", row["f1"])
+        assert interval["value"] == pytest.approx(fmean(f1), abs=1e-3)
+        assert interval["low"] <= interval["value"] <= interval["high"]
+        assert row["trainings"] == len(f1) == 2
+        means[str(row["regimen"])] = fmean(f1)
+    winner = str(cast("Json", results["winner"])["regimen"])
+    comparisons = cast("list[Json]", evidence["comparisons"])
+    assert {cast("Json", row["best"])["regimen"] for row in comparisons} == {winner}
+    others = [str(cast("Json", row["other"])["regimen"]) for row in comparisons]
+    assert sorted([*others, winner]) == sorted(means)
+    for row, other in zip(comparisons, others, strict=True):
+        difference = cast("dict[str, float]", row["difference"])["value"]
+        assert difference == pytest.approx(means[winner] - means[other], abs=1e-3)
+        assert cast("float", row["p"]) <= cast("float", row["p_holm"]) <= 1
+
+
+def test_one_seed_says_nothing_of_others(study: Path, tmp_path: Path) -> None:
+    """There is no spread to tell of."""
+    results = run_study(_graph(study, "seeds=[1]"), Workspace(tmp_path / "work"), Silent())
+    assert results["evidence"] is None
 
 
 def test_what_two_phases_share_is_trained_once(study: Path) -> None:
