@@ -117,8 +117,8 @@ def show(workspace: Path, wall: float) -> None:
         count[record["stage"]["kind"]] += 1
     print(f"the whole study: {wall:.0f} s")
     for kind, spent in seconds.most_common():
-        # Students who are trained side by side all say how long that took.
-        print(f"  {kind}: {count[kind]} stages, {spent:.0f} s in all")
+        told = " (each counts the whole time of its cohort)" if kind == "train" else ""
+        print(f"  {kind}: {count[kind]} stages, {spent:.0f} s in all{told}")
 
 
 def main() -> None:

@@ -51,18 +51,21 @@ def tiny_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def save_tiny_student(folder: Path, words: Iterable[str], *, positions: int = 64) -> Path:
-    """Write a two-layer BERT of 32 dimensions with its tokenizer; the folder."""
+def save_tiny_student(
+    folder: Path, words: Iterable[str], *, positions: int = 64, **changes: object
+) -> Path:
+    """Write a two-layer BERT of 32 dimensions, or changed, with its tokenizer; the folder."""
     tokenizer = tiny_tokenizer(words)
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=positions,
-    )
+    settings: dict[str, object] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": positions,
+    }
+    config = BertConfig(**{**settings, **changes})  # type: ignore[arg-type]
     model = BertModel(config)  # type: ignore[no-untyped-call]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -34,13 +34,15 @@ def attend(
     for group, part in zip(batch.groups, torch.split(laid, sizes), strict=True):
         q, k, v = part.view(*group.shape, 3, heads, -1).permute(2, 0, 3, 1, 4)
         mask = _mask(group, q)
-        if keep is None:
+        if keep is None and q.device.type == "cpu":
             out = scaled_dot_product_attention(q, k, v, mask)
         else:
-            # Not torch's own: there, all students would share one stream of dropout.
+            # Not torch's own: there, all students would share one stream of dropout, and a GPU may
+            # add up gradients in any order.
             scores = q * q.shape[-1] ** -0.5 @ k.mT
             scores = scores if mask is None else scores + mask
-            chosen = scores.softmax(-1).to(v.dtype) * _kept(group, keep, heads)
+            chosen = scores.softmax(-1).to(v.dtype)
+            chosen = chosen if keep is None else chosen * _kept(group, keep, heads)
             out = chosen @ (v / (1 - rate))
         seen.append(out.transpose(1, 2).reshape(len(part), -1))
     return move(torch.cat(seen), batch.slots, batch.rows, len(joint))

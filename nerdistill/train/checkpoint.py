@@ -42,12 +42,14 @@ class Circumstances:
         threads: of the CPU.
         students: trained side by side.
         torch: its version.
+        kernels: whether Triton's kernels ran, which drop out by other numbers than torch's layers.
     """
 
     device: str
     threads: int
     students: int
     torch: str
+    kernels: bool = False
 
 
 @dataclass(frozen=True, slots=True)

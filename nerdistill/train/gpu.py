@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from nerdistill.train.adam import BETAS, EPS
+from nerdistill.train.stack import stackable
 from nerdistill.train.weights import multiplies_bf16
 
 if TYPE_CHECKING:
@@ -15,16 +16,18 @@ if TYPE_CHECKING:
 
     from nerdistill.train.stack import BertShape
 
-LEAST_HEAD = 16
-"""Numbers of an attention head: less is nothing for matrix units."""
+HEADS = {16, 32, 64}
+"""Numbers of an attention head: fewer are nothing for matrix units, and of more not every GPU's
+multiprocessors hold a whole window."""
 
 
 def kernels_take(model: PreTrainedModel) -> bool:
-    """Whether a BERT is where the kernels run, and of a shape and precision that they take."""
-    config, weight = cast("BertShape", model.config), next(model.parameters())
-    head = config.hidden_size // config.num_attention_heads
-    power = head >= LEAST_HEAD and head & (head - 1) == 0
-    return multiplies_bf16(weight.device) and weight.dtype == torch.float32 and power
+    """Whether a model is a BERT of a shape and precision that the kernels take, on a GPU."""
+    weight = next(model.parameters())
+    if not (multiplies_bf16(weight.device) and weight.dtype == torch.float32 and stackable(model)):
+        return False
+    config = cast("BertShape", model.config)
+    return config.hidden_size // config.num_attention_heads in HEADS
 
 
 @cache
@@ -52,6 +55,6 @@ def slow_because(model: PreTrainedModel) -> str:
     if not kernels_take(model) or not (why := why_no_kernels()):
         return ""
     return (
-        f"Triton's kernels do not work here ({why}): training takes about twice as long. "
+        f"Triton's kernels do not work here ({why}): training takes two to three times as long. "
         "`nerdistill doctor --gpu` tells what is missing"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -162,3 +162,32 @@ def test_a_whole_training(runs: list[Run], pieces: int, monkeypatch: pytest.Monk
     torch.testing.assert_close(fused_losses, losses, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(fused_values, values, rtol=1e-3, atol=2e-5)
     assert (values - start).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_size": 48, "num_attention_heads": 3},
+        {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+        {"hidden_act": "relu"},
+    ],
+)
+def test_other_shapes_and_settings(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """A width that no power of two is, no dropout, another activation."""
+    student = save_tiny_student(tmp_path / "student", WORDS, **changes)
+    runs = [planned(exact(student, seed=seed), Constant(0.5), RECIPE, seed=seed) for seed in (1, 2)]
+    for run in runs:
+        torch.nn.Module.to(run.tagger.model, torch.float32)
+    models, seeds = [run.tagger.model for run in runs], [1, 2]
+    logits, grads = gradients(Drawn(models, seeds), runs)
+    found, found_grads = gradients(FusedStack(models, seeds), runs)
+    torch.testing.assert_close(found, logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found_grads, grads, rtol=1e-4, atol=2e-5)
+
+
+def test_keys_never_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of many micro-batches drops out at many places, at each by other numbers."""
+    monkeypatch.setattr("nerdistill.train.kernels.random.SITES", 3)
+    streams = CounterStreams([1, 2], 0, CPU)
+    keys = torch.cat([streams.key() for _ in range(10)])
+    assert len(set(keys.tolist())) == 20
