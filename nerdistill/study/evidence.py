@@ -36,7 +36,7 @@ LEVEL = 0.95
 SEED = 1
 """Of the draws: the same study has the same intervals."""
 FEWEST = 2
-"""Trainings of a regimen that tell how trainings differ."""
+"""Trainings of a regimen, or texts, that tell how they differ."""
 
 
 def evidence(done: Sequence[Cell], workspace: Workspace) -> Json | None:
@@ -49,12 +49,15 @@ def evidence(done: Sequence[Cell], workspace: Workspace) -> Json | None:
     Returns:
         Plain data: `unit` (what is resampled: documents, or sentences where there is but one),
         `units` (how many), `level`, `regimens` (a row each) and `comparisons` (a row each, with `p`
-        and, over all of them, Holm's `p_holm`). None where no regimen was trained twice.
+        and, over all of them, Holm's `p_holm`). None where no regimen was trained twice, or where
+        the test corpus is a single sentence.
     """
     groups = _groups(done)
     if not groups:
         return None
     gold, unit = _units(next(iter(groups.values())), workspace)
+    if len(gold) < FEWEST:
+        return None
     counts = {
         key: np.stack([_counts(gold, cells[model], workspace) for model in sorted(cells)])
         for key, cells in groups.items()

@@ -166,6 +166,16 @@ def test_one_seed_says_nothing_of_others(study: Path, tmp_path: Path) -> None:
     assert results["evidence"] is None
 
 
+def test_a_single_test_sentence_proves_nothing(study: Path, tmp_path: Path) -> None:
+    """There is nothing to resample, and the study still ends with its tables."""
+    test = study.with_name("test.jsonl")
+    test.write_text(test.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    settings = 'regimens=["original"]'
+    results = run_study(_graph(study, settings), Workspace(tmp_path / "work"), Silent())
+    assert len(_cells(results)) == 2
+    assert results["evidence"] is None
+
+
 def test_what_two_phases_share_is_trained_once(study: Path) -> None:
     """Simple Mix stands in phases 2 and 3, with one training a seed."""
     graph = _graph(study)
