@@ -7,7 +7,6 @@ sentences. Test decides nothing here: the best was chosen on validation.
 from __future__ import annotations
 
 from dataclasses import asdict
-from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -17,6 +16,7 @@ from nerdistill.metrics.counts import count_spans
 from nerdistill.metrics.regimens import paired, summary
 from nerdistill.metrics.significance import holm, seeds_needed
 from nerdistill.study.builders.site import CORPUS
+from nerdistill.study.choice import best_on_validation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,17 +118,14 @@ def _predictions(stage: Stage, workspace: Workspace) -> Corpus:
 
 
 def _best(groups: dict[Key, dict[Model, Cell]], workspace: Workspace) -> list[Key]:
-    """Of each budget the regimen with the best mean validation F1; ceilings can't be it."""
-    best: dict[int, tuple[float, Key]] = {}
-    for key, cells in groups.items():
-        if any(cell.regimen.pools == "gold" for cell in cells.values()):
-            continue
-        f1 = fmean(
-            cast("float", workspace.result(cell.validation)["f1"]) for cell in cells.values()
+    """Of each budget the regimen that validation chooses."""
+    found = (
+        best_on_validation(
+            {key: cells.values() for key, cells in groups.items() if key[2] == budget}, workspace
         )
-        if key[2] not in best or f1 > best[key[2]][0]:
-            best[key[2]] = f1, key
-    return [key for _, key in best.values()]
+        for budget in dict.fromkeys(key[2] for key in groups)
+    )
+    return [key for key in found if key is not None]
 
 
 def _named(key: Key) -> Json:

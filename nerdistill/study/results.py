@@ -7,6 +7,7 @@ from importlib.metadata import version
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
+from nerdistill.study.choice import best_on_validation
 from nerdistill.study.evidence import evidence
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         "distilled": _distilled(done, workspace),
         "cells": cells,
         "missing_cells": len(graph.cells) - len(done),
-        "winner": _winner(done, cells),
+        "winner": _winner(done, cells, workspace),
         "evidence": evidence(done, workspace),
     }
 
@@ -120,16 +121,19 @@ def _human_labels(cell: Cell, workspace: Workspace) -> Json:
     return {"train": train, "validation": drawn["validation"]}
 
 
-def _winner(done: list[Cell], cells: list[Json]) -> Json | None:
+def _winner(done: list[Cell], cells: list[Json], workspace: Workspace) -> Json | None:
     """The regimen with the best mean validation F1 at the largest budget; ceilings can't win."""
     largest = max((cell.budget for cell in done), default=0)
-    groups: dict[tuple[str, str | None], list[Json]] = defaultdict(list)
+    groups: dict[tuple[str, str | None], list[tuple[Cell, Json]]] = defaultdict(list)
     for cell, row in zip(done, cells, strict=True):
-        if cell.regimen.pools != "gold" and cell.budget == largest:
-            groups[cell.regimen.name, cell.distilled].append(row)
-    if not groups:
+        if cell.budget == largest:
+            groups[cell.regimen.name, cell.distilled].append((cell, row))
+    chosen = best_on_validation(
+        {key: [cell for cell, _ in pairs] for key, pairs in groups.items()}, workspace
+    )
+    if chosen is None:
         return None
-    (regimen, distilled), rows = max(groups.items(), key=lambda item: _mean_f1(item[1]))
+    (regimen, distilled), rows = chosen, [row for _, row in groups[chosen]]
     return {
         "regimen": regimen,
         "distilled": distilled,
