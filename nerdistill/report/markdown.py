@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.files import write_whole
+from nerdistill.report.answers import (
+    ALPHA,
+    break_even_lines,
+    order_table,
+    reference_table,
+    saved_sentence,
+    saved_table,
+    teachers_table,
+)
 from nerdistill.report.figures import curves_svg, f1_svg
 from nerdistill.report.tables import SIMULATED, evidence_table, markdown_table, plain, tables
 
@@ -13,8 +22,6 @@ if TYPE_CHECKING:
 
     from nerdistill.report.tables import Json
 
-ALPHA = 0.05
-"""Below this p a difference is called one."""
 METHOD = """
 - Every cell had the same number of optimizer steps and the same batch size; the column
   “shown o+d” says how many original and distilled examples it really saw. The curves of phase 3,
@@ -28,6 +35,21 @@ METHOD = """
 - Sentences for which the teacher gave no usable reply are left out of the distilled data; they are
   not taken for sentences without entities.
 """
+SAVED = (
+    "How many human-labelled sentences original data alone, at the steps and the rate that "
+    "validation chooses at each budget, would need for a regimen's test F1: read off a curve that "
+    "never falls, in the logarithm of the budget, with an interval over samples and seeds. A "
+    "budget pays for every human label: to train, to choose where validation is capped, and to "
+    "show the teacher."
+)
+ORDER = (
+    "Each row is the first regimen less the second, which differ in one thing. p is corrected "
+    "after Holm for all rows."
+)
+TEACHERS = (
+    "The same study with the labels of several teachers of the same sentences. The gain is over "
+    "original data alone, in points of test F1."
+)
 
 
 def write_report(results: Json, folder: Path) -> Path:
@@ -57,6 +79,7 @@ def report(results: Json) -> str:
         parts += ["Bold: best by validation F1.", "## Figures"]
         parts += ["![Blending curves](curves.svg)", "![F1 by regimen](f1.svg)"]
     parts += _sureness(results)
+    parts += _answers(results)
     parts += [
         "## Human labels",
         _human_labels(results),
@@ -90,8 +113,10 @@ def _headline(results: Json) -> str:
     pool = f" with {plain(str(winner['distilled']))}" if winner["distilled"] else ""
     count = cast("int", winner["trainings"])
     seeds = "one training, so chance is not ruled out" if count == 1 else f"mean of {count}"
+    saved = saved_sentence(results)
+    first = f"**{plain(saved)}**\n\n" if saved else ""
     return (
-        f"Best on validation: **{plain(str(winner['regimen']))}**{pool}, from {winner['budget']} "
+        f"{first}Best on validation: **{plain(str(winner['regimen']))}**{pool}, from {winner['budget']} "
         f"original sentences: validation F1 {winner['validation_f1']:.1f}, "
         f"test F1 {winner['test_f1']:.1f} ({seeds})."
     )
@@ -140,6 +165,20 @@ def _needed(row: Json) -> str:
 def _name(side: Json) -> str:
     pool = f" ({plain(str(side['distilled']))})" if side["distilled"] else ""
     return f"{plain(str(side['regimen']))}{pool}"
+
+
+def _answers(results: Json) -> list[str]:
+    """Labels saved, what the order does, and teacher quality, where the study asks."""
+    parts: list[str] = []
+    if results.get("labels_saved"):
+        parts += ["## Labels saved", SAVED, markdown_table(reference_table(results))]
+        parts.append(markdown_table(saved_table(results)))
+    if results.get("order"):
+        parts += ["## What the order does", ORDER, markdown_table(order_table(results))]
+    if results.get("teachers"):
+        lines = "\n".join(f"- {plain(line)}" for line in break_even_lines(results))
+        parts += ["## Teacher quality", TEACHERS, markdown_table(teachers_table(results)), lines]
+    return parts
 
 
 def _outcomes(results: Json) -> str:

@@ -22,6 +22,9 @@ TITLES = {
     1: "Phase 1 · what each kind of label is worth",
     2: "Phase 2 · training regimens",
     3: "Phase 3 · blending curves",
+    4: "Phase 4 · what the order does",
+    5: "Phase 5 · other uses of distilled labels",
+    6: "Phase 6 · teacher quality",
 }
 
 
@@ -52,8 +55,8 @@ class Group:
     cells: tuple[Json, ...]
 
     def numbers(self, part: str, name: str) -> list[float]:
-        """One number of each cell, such as `numbers("test", "f1")`."""
-        return [cast("float", cast("Json", cell[part])[name]) for cell in self.cells]
+        """One number of each cell that has it, such as `numbers("test", "f1")`."""
+        return [cast("float", cast("Json", cell[part])[name]) for cell in self.cells if cell[part]]
 
 
 def groups(results: Json, phase: int | None = None) -> list[Group]:
@@ -69,7 +72,7 @@ def groups(results: Json, phase: int | None = None) -> list[Group]:
 
 def tables(results: Json) -> list[TableData]:
     """The teacher's table and one for each phase that has cells."""
-    phases = [_phase_table(results, phase) for phase in (1, 2, 3) if groups(results, phase)]
+    phases = [_phase_table(results, phase) for phase in TITLES if groups(results, phase)]
     teacher = [_teacher_table(results)] if results["teacher"] else []
     return [*teacher, *phases]
 
@@ -113,6 +116,7 @@ def _phase_table(results: Json, phase: int) -> TableData:
         columns["budget"] = lambda group: str(group.budget)
     columns |= {
         "shown o+d": lambda group: f"{_shown(group, 'original')}+{_shown(group, 'distilled')}",
+        "steps": lambda group: f"{group.cells[0]['steps']}",
         "human": lambda group: f"{fmean(group.numbers('human_labels', 'train')):.0f}",
         "valid. F1": lambda group: spread(group.numbers("validation", "f1")),
         "test P": lambda group: spread(group.numbers("test", "precision")),
@@ -157,14 +161,16 @@ def _best(found: Sequence[Group]) -> int | None:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation over seeds; one seed has no deviation."""
+    """Mean and standard deviation over seeds; one seed has no deviation, and none has no mean."""
+    if not values:
+        return "-"
     mean = f"{fmean(values):.1f}"
     return f"{mean} ±{stdev(values):.1f}" if len(values) > 1 else mean
 
 
 WORDS = frozenset({"regimen", "distilled", "corpus", "teacher"})
 """Columns of words, which may wrap; numbers never do."""
-PAGE_ONLY = frozenset({"test P", "test R", "s"})
+PAGE_ONLY = frozenset({"test P", "test R", "steps", "s"})
 """Columns that a terminal of 80 characters has no room for."""
 
 

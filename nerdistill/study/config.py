@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=60)]
+Factor = Annotated[float, Field(gt=0, le=100)]
+Budget = PositiveInt | Literal["all"]
 
 
 class Section(BaseModel):
@@ -128,17 +130,47 @@ class Teacher(Section):
         return (named,) if isinstance(named, str) else tuple(named)
 
 
+class Tuning(Section):
+    """Other settings for original data alone, so that it is not beaten by being badly trained."""
+
+    steps: Annotated[list[Factor], Field(min_length=1)] = [0.5, 1.0, 2.0]
+    """Times training.steps."""
+    learning_rate: Annotated[list[Factor], Field(min_length=1)] = [0.5, 1.0]
+    """Times training.learning_rate; each goes with each of the steps."""
+
+
+class OtherTeacher(Section):
+    """Another annotator of the same corpora, as a rung of a ladder of quality."""
+
+    name: Name
+    """As tables and figures call it."""
+    annotator: str | None = None
+    """Its backend; this and all that follows is as in [teacher] where it is absent."""
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """Its model."""
+    prompt: str | None = None
+    """Its prompt template."""
+    replies: list[str] | None = None
+    """replay: files of recorded replies, below `data.root`."""
+    error_scale: Annotated[float, Field(ge=0, le=10)] | None = None
+    """simulated: how much worse than the measured error model."""
+
+
 class Original(Section):
     """The human-labelled data."""
 
     corpus: Name
     """Where sentences are drawn from."""
-    budgets: Annotated[list[PositiveInt], Field(min_length=1)]
-    """How many sentences; smaller draws are part of larger ones."""
+    budgets: Annotated[list[Budget], Field(min_length=1)]
+    """How many sentences, or "all"; smaller draws are part of larger ones."""
+    ladder: list[Budget] = []
+    """More budgets, for original data alone: rungs of the curve that labels saved are read from."""
+    tune: Tuning = Tuning()
     unit: Literal["sentence", "document"] = "sentence"
     """Draw sentences one by one, or whole documents, the last one cut short."""
-    subset_seeds: Annotated[list[int], Field(min_length=1)] = [1]
-    """Each draws its own sample."""
+    subset_seeds: Annotated[list[int], Field(min_length=1)] | Literal["seed"] = "seed"
+    """"seed": each seed draws its own sample; or numbers: each draws one, with which every seed
+    trains."""
     apart_from: list[Name] = []
     """Corpora with which the sample shares no document and no sentence; teachers' always count."""
 
@@ -213,8 +245,9 @@ class StudyConfig(Section):
     """A label schema that ships with nerdistill, or a file."""
     seeds: Annotated[list[int], Field(min_length=1)] = [1]
     """Each trains every regimen once."""
-    phases: Annotated[list[Literal[1, 2, 3]], Field(min_length=1)] = [1, 2, 3]
-    """1: what each kind of label is worth; 2: regimens; 3: blending curves."""
+    phases: Annotated[list[Literal[1, 2, 3, 4, 5, 6]], Field(min_length=1)] = [1, 2, 3]
+    """1: what each kind of label is worth; 2: regimens; 3: blending curves; 4: what the order does;
+    5: other uses of distilled labels; 6: teacher quality, with `other_teachers`."""
     regimens: list[Name] | Literal["all"] = "all"
     """Which of the built-in regimens to run."""
     mean_share: Share = 0.5
@@ -223,6 +256,13 @@ class StudyConfig(Section):
     """Take sentences that repeat one of validation or test out of the training pools."""
     curves: list[OwnCurve] = []
     """More regimens, for phase 3."""
+    other_teachers: list[OtherTeacher] = []
+    """For phase 6: each labels what [teacher] labels."""
+    other_teachers_regimens: Annotated[list[Name], Field(min_length=1)] = [
+        "distilled",
+        "simple-mix",
+    ]
+    """Which built-in regimens phase 6 runs with each of them."""
     data: Data = Data()
     corpora: dict[Name, CorpusFile]
     teacher: Teacher

@@ -9,42 +9,38 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
-from nerdistill.corpus.formats import read_corpus
-from nerdistill.metrics.counts import count_spans
 from nerdistill.metrics.regimens import paired, summary
 from nerdistill.metrics.significance import holm, seeds_needed
-from nerdistill.study.builders.site import CORPUS
-from nerdistill.study.choice import best_on_validation
+from nerdistill.study.groups import (
+    ORIGINAL_TUNED,
+    best_of_budget,
+    budgets_of,
+    is_ceiling,
+    is_rival,
+)
+from nerdistill.study.scored import FEWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
 
-    from numpy.typing import NDArray
-
+    from nerdistill.metrics.regimens import RegimenComparison
     from nerdistill.study.graph import Cell
-    from nerdistill.study.stage import Stage
-    from nerdistill.study.workspace import Workspace
-    from nerdistill.types import Corpus, Sentence
+    from nerdistill.study.groups import Draw, Groups, Key
+    from nerdistill.study.scored import Scored
 
     Json = dict[str, object]
-    Model = tuple[int, int]
-    Key = tuple[str, str | None, int]
 
 LEVEL = 0.95
 SEED = 1
 """Of the draws: the same study has the same intervals."""
-FEWEST = 2
-"""Trainings of a regimen, or texts, that tell how they differ."""
 
 
-def evidence(done: Sequence[Cell], workspace: Workspace) -> Json | None:
+def evidence(groups: Groups, scored: Scored) -> Json | None:
     """Intervals of the mean test F1, and the best of each budget against every other regimen.
 
     Args:
-        done: cells whose stages have all ended.
-        workspace: where their predictions are.
+        groups: of cells that are scored on test.
+        scored: reads how.
 
     Returns:
         Plain data: `unit` (what is resampled: documents, or sentences where there is but one),
@@ -52,90 +48,84 @@ def evidence(done: Sequence[Cell], workspace: Workspace) -> Json | None:
         and, over all of them, Holm's `p_holm`). None where no regimen was trained twice, or where
         the test corpus is a single sentence.
     """
-    groups = _groups(done)
-    if not groups:
+    known = {key: cells for key, cells in groups.items() if len(cells) >= FEWEST}
+    if not known or scored.units < FEWEST:
         return None
-    gold, unit = _units(next(iter(groups.values())), workspace)
-    if len(gold) < FEWEST:
-        return None
-    counts = {
-        key: np.stack([_counts(gold, cells[model], workspace) for model in sorted(cells)])
-        for key, cells in groups.items()
-    }
-    regimens = [_regimen(key, counts[key]) for key in groups]
+    best = (best_of_budget(known, budget, scored.workspace) for budget in _contested(known))
     comparisons = [
-        _comparison(best, other, counts, groups)
-        for best in _best(groups, workspace)
-        for other in groups
-        if other != best and other[2] == best[2] and groups[other].keys() == groups[best].keys()
+        _of_best(one, other, known, scored)
+        for one in best
+        if one is not None
+        for other, cells in known.items()
+        if other[2] == one[2] and is_fair(other, cells) and _differ(known[one], cells)
     ]
-    known = [row for row in comparisons if row["p"] is not None]
+    return {
+        "unit": scored.unit,
+        "units": scored.units,
+        "level": LEVEL,
+        "regimens": [_regimen(key, cells, scored) for key, cells in known.items()],
+        "comparisons": corrected(comparisons),
+    }
+
+
+def is_fair(key: Key, cells: Mapping[Draw, Cell]) -> bool:
+    """Whether a group is one to be compared with the best: of its teacher, and of fair settings."""
+    return key[0] == ORIGINAL_TUNED or is_rival(cells)
+
+
+def comparison(
+    one: Mapping[Draw, Cell], other: Mapping[Draw, Cell], scored: Scored
+) -> tuple[Json, RegimenComparison] | None:
+    """The first less the second, over the draws that both have: as plain data, and whole.
+
+    None where both have fewer than two draws in common.
+    """
+    shared = sorted(one.keys() & other.keys())
+    if len(shared) < FEWEST or scored.units < FEWEST:
+        return None
+    pair = [scored.counts({draw: side[draw] for draw in shared}) for side in (other, one)]
+    found = paired(pair[0], pair[1], level=LEVEL, seed=SEED)
+    told: Json = {
+        "difference": asdict(found.difference),
+        "p": found.p,
+        "p_holm": None,
+        "effect_size": found.effect_size,
+        "sign_flip_p": found.sign_flip_p,
+        "per_training": [round(value, 4) for value in found.per_seed],
+    }
+    return told, found
+
+
+def corrected(rows: list[Json]) -> list[Json]:
+    """The rows with `p_holm`, corrected for all of them together, as one family."""
+    known = [row for row in rows if row["p"] is not None]
     for row, p in zip(known, holm([cast("float", row["p"]) for row in known]), strict=True):
         row["p_holm"] = p
-    return {
-        "unit": unit,
-        "units": len(gold),
-        "level": LEVEL,
-        "regimens": regimens,
-        "comparisons": comparisons,
-    }
+    return rows
 
 
-def _groups(done: Sequence[Cell]) -> dict[Key, dict[Model, Cell]]:
-    """The cells of each regimen, pool and budget, by what they differ in; those of one left out."""
-    found: dict[Key, dict[Model, Cell]] = {}
-    for cell in done:
-        group = found.setdefault((cell.regimen.name, cell.distilled, cell.budget), {})
-        group[cell.subset_seed, cell.seed] = cell
-    return {key: cells for key, cells in found.items() if len(cells) >= FEWEST}
-
-
-def _units(
-    cells: dict[Model, Cell], workspace: Workspace
-) -> tuple[list[tuple[Sentence, ...]], str]:
-    """What is resampled of the test corpus, and what that is called."""
-    stage = next(iter(cells.values())).test
-    corpus = read_corpus(workspace.folder(stage.inputs["corpus"]) / CORPUS)
-    if len(corpus.documents) >= FEWEST:
-        return [document.sentences for document in corpus.documents], "documents"
-    return [(sentence,) for sentence in corpus.sentences], "sentences"
-
-
-def _counts(
-    gold: Sequence[tuple[Sentence, ...]], cell: Cell, workspace: Workspace
-) -> NDArray[np.int64]:
-    """`(units, 3)`: entities right, predicted and in gold."""
-    predicted = iter(_predictions(cell.test, workspace).sentences)
-    rows = [
-        [count_spans(one.spans or (), next(predicted).spans or ()) for one in sentences]
-        for sentences in gold
-    ]
-    return np.array([np.sum(row, axis=0) for row in rows], np.int64)
-
-
-def _predictions(stage: Stage, workspace: Workspace) -> Corpus:
-    return read_corpus(workspace.folder(stage) / "predictions.jsonl")
-
-
-def _best(groups: dict[Key, dict[Model, Cell]], workspace: Workspace) -> list[Key]:
-    """Of each budget the regimen that validation chooses."""
-    found = (
-        best_on_validation(
-            {key: cells.values() for key, cells in groups.items() if key[2] == budget}, workspace
-        )
-        for budget in dict.fromkeys(key[2] for key in groups)
-    )
-    return [key for key in found if key is not None]
-
-
-def _named(key: Key) -> Json:
+def named(key: Key) -> Json:
+    """A regimen and its pool, for a row."""
     return {"regimen": key[0], "distilled": key[1]}
 
 
-def _regimen(key: Key, counts: NDArray[np.int64]) -> Json:
-    found = summary(counts, level=LEVEL, seed=SEED)
+def _contested(groups: Groups) -> Iterable[int]:
+    """The budgets at which regimens compete; in the order of the study."""
+    with_pool = set(budgets_of(groups))
+    return [budget for budget in dict.fromkeys(key[2] for key in groups) if budget in with_pool]
+
+
+def _differ(one: Mapping[Draw, Cell], other: Mapping[Draw, Cell]) -> bool:
+    """Whether two groups have the same draws, and other trainings."""
+    return one.keys() == other.keys() and any(
+        one[draw].train.key != other[draw].train.key for draw in one
+    )
+
+
+def _regimen(key: Key, cells: Mapping[Draw, Cell], scored: Scored) -> Json:
+    found = summary(scored.counts(cells), level=LEVEL, seed=SEED)
     return {
-        **_named(key),
+        **named(key),
         "budget": key[2],
         "trainings": found.seeds,
         "f1": asdict(found.f1),
@@ -143,24 +133,17 @@ def _regimen(key: Key, counts: NDArray[np.int64]) -> Json:
     }
 
 
-def _comparison(
-    best: Key,
-    other: Key,
-    counts: dict[Key, NDArray[np.int64]],
-    groups: dict[Key, dict[Model, Cell]],
-) -> Json:
-    found = paired(counts[other], counts[best], level=LEVEL, seed=SEED)
-    needed = seeds_needed(found.per_seed)
+def _of_best(best: Key, other: Key, groups: Groups, scored: Scored) -> Json:
+    found = comparison(groups[best], groups[other], scored)
+    if found is None:
+        raise ValueError(f"{best} and {other} have no two draws in common")
+    told, whole = found
+    needed = seeds_needed(whole.per_seed)
     return {
         "budget": best[2],
-        "best": _named(best),
-        "other": _named(other),
-        "ceiling": any(cell.regimen.pools == "gold" for cell in groups[other].values()),
-        "difference": asdict(found.difference),
-        "p": found.p,
-        "p_holm": None,
-        "effect_size": found.effect_size,
-        "sign_flip_p": found.sign_flip_p,
-        "per_training": [round(value, 4) for value in found.per_seed],
+        "best": named(best),
+        "other": named(other),
+        "ceiling": any(is_ceiling(cell) for cell in groups[other].values()),
+        **told,
         "trainings_needed": None if needed is None else asdict(needed),
     }

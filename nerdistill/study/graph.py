@@ -13,12 +13,22 @@ from nerdistill.annotate.model_folder import find_model, identity_of
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.digest import digest_of
 from nerdistill.labels import find_schema, load_schema
-from nerdistill.study.phases import Phase, Regimen, regimens
+from nerdistill.study.phases import (
+    ORIGINAL,
+    TEACHERS,
+    Phase,
+    Regimen,
+    regimens,
+    taught_by_others,
+    tuned,
+)
 from nerdistill.study.sources import find
 from nerdistill.study.stage import Stage
 
 if TYPE_CHECKING:
-    from nerdistill.study.config import StudyConfig, Teacher
+    from collections.abc import Iterator
+
+    from nerdistill.study.config import Budget, OtherTeacher, StudyConfig, Teacher
 
 PLACES = (
     "base_url",
@@ -36,6 +46,8 @@ PLACES = (
 """Settings of a teacher that say where and how it is asked, not what."""
 LOADING = frozenset({"vllm", "vllm-offline"})
 """Annotators whose model may be a folder."""
+ASKED = frozenset({"openai", *LOADING})
+"""Annotators that know their model by its name or folder; of the others it is but a word."""
 VERSIONS = {
     "corpus": 1,
     "annotate": 1,
@@ -74,11 +86,12 @@ class Cell:
         regimen: how the data are blended.
         phases: the phases that show it.
         distilled: name of its distilled pool, or None.
-        budget: original sentences, the capped validation sample included.
+        budget: original sentences, the capped validation sample included; or all there are.
         subset_seed: of the original sample.
         seed: of the head, the order and dropout.
         sample: the stage that drew the original sample.
         pool: the stage that made the distilled pool, or None.
+        other: name of the other teacher that labelled it, or None.
         train: the stage that trains.
         validation: the stage that scores on validation.
         test: the stage that scores on test.
@@ -87,11 +100,12 @@ class Cell:
     regimen: Regimen
     phases: tuple[Phase, ...]
     distilled: str | None
-    budget: int
+    budget: Budget
     subset_seed: int
     seed: int
     sample: Stage
     pool: Stage | None
+    other: str | None
     train: Stage
     validation: Stage
     test: Stage
@@ -139,9 +153,18 @@ class Graph:
         }
         return Stage("corpus", VERSIONS["corpus"], params, {}, files, title=f"read {name}")
 
-    def annotation(self, name: str) -> Stage:
-        """Let the teacher label one corpus."""
-        teacher = self.config.teacher
+    def teacher(self, other: OtherTeacher | None = None) -> Teacher:
+        """The study's teacher, or another, which differs from it as it says."""
+        if other is None:
+            return self.config.teacher
+        own = other.model_dump(exclude={"name"}, exclude_none=True)
+        annotator = own.get("annotator", self.config.teacher.annotator)
+        named = {} if annotator in ASKED else {"model": other.name}
+        return self.config.teacher.model_copy(update={**named, **own})
+
+    def annotation(self, name: str, other: OtherTeacher | None = None) -> Stage:
+        """Let a teacher label one corpus."""
+        teacher = self.teacher(other)
         params: dict[str, object] = {
             "annotator": teacher.annotator,
             "model": teacher.model,
@@ -171,7 +194,7 @@ class Graph:
             params["model"], aside["model"] = identity_of(folder), str(folder)
         return Stage("annotate", VERSIONS["annotate"], params, inputs, files, aside, title)
 
-    def sample(self, budget: int, subset_seed: int) -> Stage:
+    def sample(self, budget: Budget, subset_seed: int) -> Stage:
         """Draw the original sample, apart from everything that it must not share."""
         config = self.config
         apart = dict.fromkeys([*config.teacher.corpora, *config.original.apart_from])
@@ -187,12 +210,17 @@ class Graph:
         title = f"draw {budget} original sentences (subset {subset_seed})"
         return Stage("sample", VERSIONS["sample"], params, inputs, title=title)
 
-    def distilled(self, names: tuple[str, ...], *, gold: bool = False) -> Stage:
-        """Gather a distilled pool from the teacher's labels, or gold in their place."""
-        sources = {name: self.corpus(name) if gold else self.annotation(name) for name in names}
+    def distilled(
+        self, names: tuple[str, ...], *, gold: bool = False, other: OtherTeacher | None = None
+    ) -> Stage:
+        """Gather a distilled pool from a teacher's labels, or gold in their place."""
+        sources = {
+            name: self.corpus(name) if gold else self.annotation(name, other) for name in names
+        }
         params = {"gold": gold, "drop_duplicates": self.config.drop_duplicates}
         inputs = {**{f"from-{name}": stage for name, stage in sources.items()}, **self._heldout()}
-        title = f"gather {'gold' if gold else 'distilled'} {'+'.join(names)}"
+        by = f" by {other.name}" if other else ""
+        title = f"gather {'gold' if gold else 'distilled'} {'+'.join(names)}{by}"
         return Stage("distil", VERSIONS["distil"], params, inputs, title=title)
 
     def _heldout(self) -> dict[str, Stage]:
@@ -219,6 +247,9 @@ class Graph:
             "seed": seed,
             **self.config.training.model_dump(),
         }
+        if regimen.steps != 1.0 or regimen.rate != 1.0:
+            params["steps"] = max(1, round(self.config.training.steps * regimen.steps))
+            params["learning_rate"] = self.config.training.learning_rate * regimen.rate
         inputs: dict[str, Stage] = {}
         if regimen.parameters.get("share") != 1.0:
             inputs["original"] = self.encoded(sample)
@@ -235,14 +266,36 @@ class Graph:
     @cached_property
     def cells(self) -> list[Cell]:
         """Every cell: regimens and pools by budget, subset and seed. Shared cells stand once."""
-        config = self.config
-        grid = product(config.original.budgets, config.original.subset_seeds, config.seeds)
-        return [
-            self._cell(regimen, phases, names, budget, subset_seed, seed)
-            for budget, subset_seed, seed in grid
-            for regimen, phases in regimens(config).values()
-            for names in self._pools(regimen)
-        ]
+        original, others = self.config.original, taught_by_others(self.config)
+        alone = regimens(self.config)
+        rungs = {one: (ORIGINAL, ()) for one in (ORIGINAL.name,) if one in alone}
+        tuning = tuned(self.config)
+        found: list[Cell] = []
+        for budget in dict.fromkeys([*original.budgets, *original.ladder]):
+            chosen = alone if budget in original.budgets else rungs
+            for draw in self._draws():
+                found += [
+                    self._cell(regimen, phases, names, budget, draw)
+                    for regimen, phases in chosen.values()
+                    for names in self._pools(regimen)
+                ]
+                found += [self._cell(regimen, (), (), budget, draw) for regimen in tuning]
+                if budget in original.budgets:
+                    found += [
+                        self._cell(regimen, (TEACHERS,), names, budget, draw, other)
+                        for other in self.config.other_teachers
+                        for regimen in others
+                        for names in self._pools(regimen)
+                    ]
+        return found
+
+    def _draws(self) -> Iterator[tuple[int, int]]:
+        """Seeds of the original sample and of the training."""
+        subsets = self.config.original.subset_seeds
+        if isinstance(subsets, list):
+            yield from product(subsets, self.config.seeds)
+        else:
+            yield from ((seed, seed) for seed in self.config.seeds)
 
     def _pools(self, regimen: Regimen) -> list[tuple[str, ...]]:
         corpora = tuple(self.config.teacher.corpora)
@@ -259,28 +312,33 @@ class Graph:
         regimen: Regimen,
         phases: tuple[Phase, ...],
         names: tuple[str, ...],
-        budget: int,
-        subset_seed: int,
-        seed: int,
+        budget: Budget,
+        draw: tuple[int, int],
+        other: OtherTeacher | None = None,
     ) -> Cell:
-        config = self.config
+        config, (subset_seed, seed) = self.config, draw
         gold = regimen.pools == "gold"
-        pool = self.distilled(names, gold=gold) if names else None
+        pool = self.distilled(names, gold=gold, other=other) if names else None
+        distilled = ("gold " if gold else "") + "+".join(names) if names else None
+        if other:
+            distilled = f"{distilled} by {other.name}"
         sample = self.sample(budget, subset_seed)
-        about = f"{regimen.name}{f' on {names[0]}' if regimen.pools == 'apart' else ''}, "
-        about += f"{budget} original, seed {seed} (phase {'+'.join(map(str, phases))})"
+        on = f" on {distilled}" if regimen.pools == "apart" or other else ""
+        about = f"{regimen.name}{on}, {budget} original, seed {seed}"
+        about += f" (phase {'+'.join(map(str, phases))})" if phases else " (for labels saved)"
         train = self.train(regimen, sample=sample, pool=pool, seed=seed, title=about)
         capped = config.validation.labels == "capped"
         chooser = sample if capped else self.corpus(config.validation.corpus)
         return Cell(
             regimen=regimen,
             phases=phases,
-            distilled=("gold " if gold else "") + "+".join(names) if names else None,
+            distilled=distilled,
             budget=budget,
             subset_seed=subset_seed,
             seed=seed,
             sample=sample,
             pool=pool,
+            other=other.name if other else None,
             train=train,
             validation=self.evaluate(train, chooser, f"validate {about}"),
             test=self.evaluate(train, self.corpus(config.test.corpus), f"test {about}"),

@@ -79,6 +79,10 @@ def needs(config: StudyConfig, study_file: Path) -> tuple[Need, ...]:
 def _models(config: StudyConfig) -> Iterator[Need]:
     teacher = config.teacher
     yield _need(("student", "path"), "student", config.student.path)
+    for i, other in enumerate(config.other_teachers):
+        loads = (other.annotator or teacher.annotator) in LOADING and teacher.base_url is None
+        if loads and other.model:
+            yield _need(("other_teachers", i, "model"), "teacher", other.model)
     if teacher.annotator in LOADING and teacher.base_url is None:
         yield _need(("teacher", "model"), "teacher", teacher.model)
     if teacher.examples and teacher.choose not in LIKENESS:
@@ -115,11 +119,18 @@ def _data(config: StudyConfig) -> Iterator[Need]:
         yield _below(config, ("corpora", name, "path"), "corpus", corpus.path)
         if corpus.keep:
             yield _below(config, ("corpora", name, "keep", "file"), "corpus", corpus.keep.file)
-    for i, replies in enumerate(config.teacher.replies):
-        found = _below(config, ("teacher", "replies", i), "replies", replies)
-        # Another annotator does not read them; where they are there, they can be replayed.
-        if config.teacher.annotator == "replay" or found.origin is not None:
-            yield found
+    teacher, others = config.teacher, enumerate(config.other_teachers)
+    told: list[tuple[Key, str, list[str]]] = [(("teacher",), teacher.annotator, teacher.replies)]
+    told += [
+        (("other_teachers", i), other.annotator or teacher.annotator, other.replies or [])
+        for i, other in others
+    ]
+    for key, annotator, files in told:
+        for i, replies in enumerate(files):
+            found = _below(config, (*key, "replies", i), "replies", replies)
+            # Another annotator does not read them; where they are there, they can be replayed.
+            if annotator == "replay" or found.origin is not None:
+                yield found
 
 
 def _below(config: StudyConfig, key: Key, role: Role, named: str) -> Need:

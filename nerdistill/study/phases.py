@@ -1,8 +1,9 @@
-"""The three phases: which regimens each compares."""
+"""The phases of a study: which regimens each compares."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import TYPE_CHECKING, Literal
 
 from nerdistill.blend.curve import Curve, make_curve, normalise
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from nerdistill.study.config import StudyConfig
     from nerdistill.train.recipe import Schedule
 
-Phase = Literal[1, 2, 3]
+Phase = Literal[1, 2, 3, 4, 5, 6]
+
+TEACHERS: Phase = 6
+"""The phase of several teachers."""
 
 Pools = Literal["none", "together", "apart", "gold"]
 """Which distilled data: none; all of the teacher's; each corpus alone; gold instead."""
@@ -25,7 +29,19 @@ MeanShare = float | Literal["as-is", "natural"]
 
 @dataclass(frozen=True, slots=True)
 class Regimen:
-    """One way to spend the training budget on original and distilled data."""
+    """One way to spend the training budget on original and distilled data.
+
+    Attributes:
+        name: as tables call it.
+        curve: kind of the curve.
+        parameters: of the curve.
+        mean_share: that it is normalised to; `study`: the study's own.
+        schedule: one, or a new one where a step switches.
+        pools: which distilled data.
+        steps: times the study's steps: what is not 1 is no fair rival, but tells what steps do.
+        rate: times the study's learning rate.
+        tuning: it is one of the settings that original data alone are tried with.
+    """
 
     name: str
     curve: str
@@ -33,6 +49,9 @@ class Regimen:
     mean_share: MeanShare | Literal["study"] = "study"
     schedule: Schedule = "single"
     pools: Pools = "together"
+    steps: float = 1.0
+    rate: float = 1.0
+    tuning: bool = False
 
     def spec(self, mean_share: float) -> dict[str, object]:
         """What its curve is made from, as plain data; `study` stands for `mean_share`."""
@@ -47,6 +66,7 @@ GOLD_CEILING = Regimen("gold-ceiling", "constant", {"share": 1.0}, "as-is", pool
 MIXED_NATURAL = Regimen("mixed-natural", "constant", {"share": 0.5}, "natural")
 MIXED = Regimen("mixed", "constant", {"share": 0.5})
 SIMPLE_MIX = Regimen("simple-mix", "step")
+RESTART = Regimen("simple-mix-restart", "step", schedule="restart")
 REVERSE = Regimen("original-then-distilled", "step", {"first": 0.0, "then": 1.0})
 
 PHASES: dict[Phase, tuple[Regimen, ...]] = {
@@ -57,7 +77,7 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
         MIXED,
         MIXED_NATURAL,
         SIMPLE_MIX,
-        Regimen("simple-mix-restart", "step", schedule="restart"),
+        RESTART,
         REVERSE,
         Regimen(
             "original-then-distilled-restart",
@@ -75,6 +95,28 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
         Regimen("linear", "linear"),
         Regimen("exponential", "exponential"),
     ),
+    4: (
+        SIMPLE_MIX,
+        RESTART,
+        Regimen("simple-mix-0.25", "step", {"at": 0.25}, "as-is"),
+        Regimen("simple-mix-0.75", "step", {"at": 0.75}, "as-is"),
+        Regimen("simple-mix-apart", "step", pools="apart"),
+        REVERSE,
+        MIXED,
+        ORIGINAL,
+        replace(ORIGINAL, name="original-half", steps=0.5),
+        replace(ORIGINAL, name="original-double", steps=2.0),
+        Regimen(
+            "original-restart",
+            "step",
+            {"first": 0.0, "then": 0.0},
+            "as-is",
+            schedule="restart",
+            pools="none",
+        ),
+    ),
+    5: (),
+    6: (),
 }
 """The built-in regimens of each phase, in the order of its table."""
 
@@ -89,7 +131,8 @@ def regimens(config: StudyConfig) -> dict[str, tuple[Regimen, tuple[Phase, ...]]
         Regimen(curve.name, curve.kind, curve.parameters, curve.mean_share, curve.schedule)
         for curve in config.curves
     )
-    phases = {**PHASES, 3: (*PHASES[3], *own)}
+    others = taught_by_others(config)
+    phases = {**PHASES, 3: (*PHASES[3], *own), TEACHERS: (ORIGINAL, *others) if others else ()}
     known = {regimen.name for members in phases.values() for regimen in members}
     builtin = {regimen.name for members in PHASES.values() for regimen in members}
     for curve in own:
@@ -115,6 +158,53 @@ def regimens(config: StudyConfig) -> dict[str, tuple[Regimen, tuple[Phase, ...]]
             "Choose other regimens or phases.",
         )
     return found
+
+
+def tuned(config: StudyConfig) -> tuple[Regimen, ...]:
+    """The further settings that original data alone are tried with, where budgets make a curve."""
+    original = config.original
+    if len({*original.budgets, *original.ladder}) == 1 or not _chosen(config, ORIGINAL.name):
+        return ()
+    return tuple(
+        replace(
+            ORIGINAL,
+            name=f"original-steps-{steps:g}-rate-{rate:g}",
+            steps=steps,
+            rate=rate,
+            tuning=True,
+        )
+        for steps, rate in product(original.tune.steps, original.tune.learning_rate)
+        if (steps, rate) != (1.0, 1.0)
+    )
+
+
+def taught_by_others(config: StudyConfig) -> tuple[Regimen, ...]:
+    """The regimens that the other teachers' labels are tried with.
+
+    Raises:
+        ConfigError: one does not exist, or does not ask for a teacher's labels.
+    """
+    known = {one.name: one for members in PHASES.values() for one in members}
+    known = {name: one for name, one in known.items() if one.pools == "together"}
+    if TEACHERS not in config.phases or not config.other_teachers:
+        return ()
+    names = [other.name for other in config.other_teachers]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"[[other_teachers]]: the name {name!r} is taken", "Give one another name."
+            )
+    for name in config.other_teachers_regimens:
+        if name not in known:
+            raise ConfigError(
+                f"other_teachers_regimens: no regimen {name!r} learns from one teacher's labels",
+                f"Choose among: {', '.join(sorted(known))}.",
+            )
+    return tuple(known[name] for name in config.other_teachers_regimens)
+
+
+def _chosen(config: StudyConfig, name: str) -> bool:
+    return config.regimens == "all" or name in config.regimens
 
 
 def _has_data(regimen: Regimen, config: StudyConfig) -> bool:

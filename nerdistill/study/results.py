@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from importlib.metadata import version
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
-from nerdistill.study.choice import best_on_validation
 from nerdistill.study.evidence import evidence
+from nerdistill.study.groups import (
+    best_of_budget,
+    budget_of,
+    budgets_of,
+    grouped,
+    mean_validation_f1,
+)
+from nerdistill.study.labels_saved import labels_saved
+from nerdistill.study.questions import order
+from nerdistill.study.scored import Scored
+from nerdistill.study.teachers import teachers
 
 if TYPE_CHECKING:
+    from nerdistill.study.config import OtherTeacher
     from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.groups import Groups
     from nerdistill.study.workspace import Workspace
 
 Json = dict[str, object]
@@ -25,8 +36,14 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
     """
     config = graph.config
     done = [cell for cell in graph.cells if _finished(cell, workspace)]
-    teacher = [_teacher(graph, name, workspace) for name in config.teacher.corpora]
+    teacher = [
+        _teacher(graph, name, other, workspace)
+        for other in (None, *config.other_teachers)
+        for name in config.teacher.corpora
+    ]
     cells = [_cell(graph, cell, workspace) for cell in done]
+    groups = grouped(done, workspace)
+    scored = Scored(workspace, done[0].test.inputs["corpus"]) if done else None
     return {
         "study": config.name,
         "title": config.title,
@@ -45,8 +62,11 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         "distilled": _distilled(done, workspace),
         "cells": cells,
         "missing_cells": len(graph.cells) - len(done),
-        "winner": _winner(done, cells, workspace),
-        "evidence": evidence(done, workspace),
+        "winner": _winner(groups, workspace),
+        "evidence": scored and evidence(groups, scored),
+        "labels_saved": labels_saved(graph, groups, workspace),
+        "order": scored and order(groups, scored),
+        "teachers": scored and teachers(graph, groups, scored),
     }
 
 
@@ -54,22 +74,24 @@ def _finished(cell: Cell, workspace: Workspace) -> bool:
     return all(workspace.record(stage) for stage in (cell.train, cell.validation, cell.test))
 
 
-def _teacher(graph: Graph, name: str, workspace: Workspace) -> Json | None:
-    stage = graph.annotation(name)
+def _teacher(
+    graph: Graph, name: str, other: OtherTeacher | None, workspace: Workspace
+) -> Json | None:
+    stage = graph.annotation(name, other)
     if workspace.record(stage) is None:
         return None
-    teacher = graph.config.teacher
+    teacher = graph.teacher(other)
     return {
         "corpus": name,
         "annotator": teacher.annotator,
-        "model": teacher.model,
+        "model": other.name if other else teacher.model,
         "simulated": teacher.annotator == "simulated",
         **workspace.result(stage),
     }
 
 
 def _original(done: list[Cell], workspace: Workspace) -> list[Json]:
-    samples = {(cell.budget, cell.subset_seed): cell.sample for cell in done}
+    samples = {(budget_of(cell, workspace), cell.subset_seed): cell.sample for cell in done}
     return [
         {"budget": budget, "subset_seed": subset_seed, **workspace.result(stage)}
         for (budget, subset_seed), stage in samples.items()
@@ -97,16 +119,17 @@ def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
         "regimen": cell.regimen.name,
         "curve": trained["curve"],
         "schedule": cell.regimen.schedule,
-        "teacher": graph.config.teacher.model,
+        "teacher": cell.other or graph.config.teacher.model,
         "distilled": cell.distilled,
-        "budget": cell.budget,
+        "budget": budget_of(cell, workspace),
         "subset_seed": cell.subset_seed,
         "seed": cell.seed,
         "validation": workspace.result(cell.validation),
         "test": workspace.result(cell.test),
         "examples": trained["examples"],
         "human_labels": _human_labels(cell, workspace),
-        "steps": graph.config.training.steps,
+        "steps": cell.train.params["steps"],
+        "learning_rate": cell.train.params["learning_rate"],
         "seconds": round(seconds, 1),
         "model": f"stages/{cell.train.folder_name}/model",
     }
@@ -121,29 +144,20 @@ def _human_labels(cell: Cell, workspace: Workspace) -> Json:
     return {"train": train, "validation": drawn["validation"]}
 
 
-def _winner(done: list[Cell], cells: list[Json], workspace: Workspace) -> Json | None:
+def _winner(groups: Groups, workspace: Workspace) -> Json | None:
     """The regimen with the best mean validation F1 at the largest budget; ceilings can't win."""
-    largest = max((cell.budget for cell in done), default=0)
-    groups: dict[tuple[str, str | None], list[tuple[Cell, Json]]] = defaultdict(list)
-    for cell, row in zip(done, cells, strict=True):
-        if cell.budget == largest:
-            groups[cell.regimen.name, cell.distilled].append((cell, row))
-    chosen = best_on_validation(
-        {key: [cell for cell, _ in pairs] for key, pairs in groups.items()}, workspace
-    )
+    largest = max(budgets_of(groups) or [key[2] for key in groups], default=0)
+    chosen = best_of_budget(groups, largest, workspace)
     if chosen is None:
         return None
-    (regimen, distilled), rows = chosen, [row for _, row in groups[chosen]]
+    cells = groups[chosen].values()
+    tests = [cast("float", workspace.result(cell.test)["f1"]) for cell in cells]
     return {
-        "regimen": regimen,
-        "distilled": distilled,
+        "regimen": chosen[0],
+        "distilled": chosen[1],
         "budget": largest,
-        "validation_f1": round(_mean_f1(rows), 4),
-        "test_f1": round(_mean_f1(rows, "test"), 4),
+        "validation_f1": round(mean_validation_f1(cells, workspace), 4),
+        "test_f1": round(fmean(tests), 4),
         "chosen_by": "validation",
-        "trainings": len(rows),
+        "trainings": len(tests),
     }
-
-
-def _mean_f1(rows: list[Json], part: str = "validation") -> float:
-    return fmean(cast("float", cast("Json", row[part])["f1"]) for row in rows)

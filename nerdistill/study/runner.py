@@ -30,7 +30,12 @@ LEARNING: frozenset[Kind] = frozenset({"train", "evaluate"})
 
 def stages_of(graph: Graph) -> list[Stage]:
     """Every stage of a study, each after those that it reads; teachers' audits first."""
-    audits = [graph.annotation(name) for name in graph.config.teacher.corpora]
+    config = graph.config
+    audits = [
+        graph.annotation(name, other)
+        for other in (None, *config.other_teachers)
+        for name in config.teacher.corpora
+    ]
     cells = [stage for cell in graph.cells for stage in (cell.validation, cell.test)]
     return list(in_order([*audits, *cells]))
 

@@ -63,7 +63,7 @@ def test_settings_are_laid_over(study: Path) -> None:
         ("training.stepz=7", ["training.stepz", "unknown key"]),
         ("training.steps=many", ["training.steps", "'many'"]),
         ("training.steps=0", ["training.steps", "greater than 0"]),
-        ("phases=[4]", ["phases"]),
+        ("phases=[7]", ["phases"]),
         ("mean_share=1.5", ["mean_share"]),
         ("test.corpus=nowhere", ["test.corpus", "nowhere", "human, web"]),
         ('teacher.ceiling=["human"]', ["teacher.ceiling", "human"]),

@@ -74,7 +74,7 @@ def build_sample(site: Site) -> Result:
     pool, shared = _apart(pool, apart)
     heldout = {name: site.read(role) for name, role in site.roles("heldout-").items()}
     pool, dropped = _without_duplicates(pool, heldout, drop=bool(params["drop_duplicates"]))
-    budget = site.number("budget")
+    budget = len(pool) if params["budget"] == "all" else site.number("budget")
     unit: Unit = "document" if params["unit"] == "document" else "sentence"
     drawn = sample(pool, budget, seed=site.number("seed"), unit=unit)
     _check_gold(drawn, site)
@@ -89,6 +89,7 @@ def build_sample(site: Site) -> Result:
         write_corpus(validation, site.folder / "validation.jsonl", format="jsonl")
     full = 0 if capped else len(heldout["validation"])
     return {
+        "drawn": budget,
         "sentences": len(training),
         "documents": len(training.documents),
         "human_labels": {"train": len(training), "validation": len(validation) + full},

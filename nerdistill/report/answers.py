@@ -1,0 +1,169 @@
+"""What a study answers beyond its tables, in words and in tables: labels saved, order, teachers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from nerdistill.report.tables import Json, TableData
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ALPHA = 0.05
+"""Below this p a difference is called one."""
+
+
+def saved_sentence(results: Json) -> str | None:
+    """The headline: how many human labels the regimen that validation chose has saved."""
+    saved = cast("Json | None", results.get("labels_saved"))
+    row = cast("Json | None", saved and saved["headline"])
+    if saved is None or row is None:
+        return None
+    if row["distilled"] is None:
+        return (
+            f"With {row['human_labels']:,} human-labelled sentences validation chooses "
+            f"{row['regimen']}, which needs no LLM labels (test F1 {row['mean']:.1f}): "
+            "no human labels were saved."
+        )
+    needed = cast("Json", row["needed"])
+    sentence = (
+        f"{row['human_labels']:,} human-labelled sentences with the LLM's labels "
+        f"({row['regimen']}, test F1 {row['mean']:.1f}) are worth "
+        f"{bound(needed)} human-labelled sentences alone"
+    )
+    value = cast("Json", row["saved"])["value"]
+    if isinstance(value, (int, float)) and not needed["at_most"]:
+        many = f"{abs(value):,.0f} human labels"
+        sentence += f": {many} saved" if value >= 0 else f": {many} more than they are worth"
+    return f"{sentence}.{_oracle(saved, results)}"
+
+
+def _oracle(saved: Json, results: Json) -> str:
+    """Say where labels were used that no budget counts."""
+    if saved["validation"] != "full":
+        return ""
+    labels = cast("list[Json]", results["original"])[0]["human_labels"]
+    count = cast("dict[str, int]", labels)["validation"]
+    return f" (Oracle selection: {count:,} validation labels chose and are not counted.)"
+
+
+def bound(told: Json) -> str:
+    """A number of labels with its interval, or beyond which it lies."""
+    if told["value"] is None:
+        low = f" (from {told['low']:,.0f})" if told["low"] is not None else ""
+        return f"more than {told['more_than']:,.0f}{low}"
+    value = f"at most {told['value']:,.0f}" if told["at_most"] else f"{told['value']:,.0f}"
+    if told["low"] is None:
+        return value
+    high = "more than all" if told["high"] is None else f"{told['high']:,.0f}"
+    return f"{value} ({told['low']:,.0f} to {high})"
+
+
+def saved_table(results: Json) -> TableData:
+    """The human labels that each regimen is worth, by budget."""
+    saved = cast("Json", results["labels_saved"])
+    columns = ("regimen", "distilled", "budget", "paid", "test F1", "worth alone", "saved")
+    rows = tuple(
+        (
+            str(row["regimen"]),
+            str(row["distilled"] or "-"),
+            f"{row['budget']:,}",
+            f"{row['human_labels']:,}",
+            f"{row['mean']:.1f}",
+            bound(cast("Json", row["needed"])),
+            bound(cast("Json", row["saved"])),
+        )
+        for row in cast("list[Json]", saved["regimens"])
+    )
+    return TableData("Human-labelled sentences that each regimen is worth", columns, rows)
+
+
+def reference_table(results: Json) -> TableData:
+    """Original data alone at each budget, with the settings that validation chose for it."""
+    saved = cast("Json", results["labels_saved"])
+    rows = tuple(
+        (
+            f"{row['budget']:,}",
+            str(cast("Json", row["chosen"])["steps"]),
+            f"{cast('Json', row['chosen'])['learning_rate']:g}",
+            f"{row['mean']:.1f}",
+        )
+        for row in cast("list[Json]", saved["original"])
+    )
+    title = f"Original data alone ({saved['reference']})"
+    return TableData(title, ("budget", "steps", "rate", "test F1"), rows)
+
+
+def order_table(results: Json) -> TableData:
+    """Each question about the order, and what two regimens answer."""
+    order = cast("Json", results["order"])
+    rows = tuple(
+        (
+            str(row["question"]),
+            f"{row['budget']:,}",
+            f"{side(cast('Json', row['a']))} - {side(cast('Json', row['b']))}",
+            *difference(row),
+        )
+        for row in cast("list[Json]", order["comparisons"])
+    )
+    columns = ("question", "budget", "difference of", "points", "p (Holm)", "answer")
+    return TableData("What the order does, in points of test F1", columns, rows)
+
+
+def difference(row: Json) -> tuple[str, str, str]:
+    """Points with their interval, the corrected p, and what that says."""
+    told = cast("dict[str, float]", row["difference"])
+    p = cast("float | None", row["p_holm"])
+    answer = "no difference shown"
+    if p is not None and p < ALPHA:
+        answer = "better" if told["value"] > 0 else "worse"
+    return points(told), "-" if p is None else f"{p:.3f}", answer
+
+
+def points(told: dict[str, float]) -> str:
+    """A difference with its interval."""
+    return f"{told['value']:+.1f} [{told['low']:+.1f}, {told['high']:+.1f}]"
+
+
+def side(named: Json) -> str:
+    """A regimen, with its pool where it has one."""
+    pool = f" ({named['distilled']})" if named["distilled"] else ""
+    return f"{named['regimen']}{pool}"
+
+
+def teachers_table(results: Json) -> TableData:
+    """What each teacher's labels gain over original data alone."""
+    teachers = cast("Json", results["teachers"])
+    rows: list[tuple[str, ...]] = []
+    for row in sorted(cast("list[Json]", teachers["rows"]), key=_place):
+        p = cast("float | None", row["p"])
+        rows.append(
+            (
+                str(row["teacher"]),
+                f"{row['teacher_f1']:.1f}",
+                f"{row['budget']:,}",
+                str(row["regimen"]),
+                points(cast("dict[str, float]", row["gain"])),
+                "-" if p is None else f"{p:.3f}",
+            )
+        )
+    columns = ("teacher", "its F1", "budget", "regimen", "gain over original", "p")
+    return TableData("Teacher quality: gain in test F1", columns, tuple(rows))
+
+
+def _place(row: Json) -> tuple[int, str, float]:
+    return cast("int", row["budget"]), str(row["regimen"]), cast("float", row["teacher_f1"])
+
+
+def break_even_lines(results: Json) -> Sequence[str]:
+    """From which teacher F1 on distilled data help, a line for each budget and regimen."""
+    lines = []
+    for row in cast("list[Json]", cast("Json", results["teachers"])["break_even"]):
+        if row["teacher_f1"] is not None:
+            told = f"helps from a teacher F1 of about {row['teacher_f1']:.0f} on"
+        elif row["at_most"] is not None:
+            told = f"helps with every teacher that was tried, from F1 {row['at_most']:.0f} on"
+        else:
+            told = f"helps with no teacher that was tried, up to F1 {row['more_than']:.0f}"
+        lines.append(f"Budget {row['budget']:,}, {row['regimen']}: {told}.")
+    return lines
