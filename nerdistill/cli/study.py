@@ -126,13 +126,14 @@ def run(
     """
     from nerdistill.progress import open_progress
     from nerdistill.study.results import collect
+    from nerdistill.study.runner import rounds
 
     extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
     graph, place = _open(study, workspace, (*settings, *extra))
     with open_progress(progress) as shown:
-        _executor(executor, ray_address, slots, shared=shared).run(
-            graph, place, shown, cohort=cohort
-        )
+        chosen = _executor(executor, ray_address, slots, shared=shared)
+        for _ in rounds(graph):
+            chosen.run(graph, place, shown, cohort=cohort)
     _present(collect(graph, place), place, as_json=as_json)
 
 
@@ -148,7 +149,7 @@ def status(study: Path, workspace: Path | None, settings: tuple[str, ...], as_js
     from nerdistill.study.runner import stages_of
 
     graph, place = _open(study, workspace, settings)
-    stages = stages_of(graph)
+    stages = stages_of(graph, place)
     done = {stage.key for stage in stages if place.record(stage) is not None}
     if as_json:
         rows = [

@@ -110,6 +110,35 @@ def order_table(results: Json) -> TableData:
     return TableData("What the order does, in points of test F1", columns, rows)
 
 
+def methods_table(results: Json) -> TableData:
+    """Candidates beside Simple Mix on validation; the chosen ones meet test."""
+    methods = cast("Json", results["methods"])
+    rows = []
+    for row in cast("list[Json]", methods["rows"]):
+        spread = cast("float | None", row["standard_deviation"])
+        off = "" if spread is None else f" ±{spread:.1f}"
+        rows.append(
+            (
+                f"{row['regimen']}{' (chosen)' if row['chosen'] else ''}",
+                f"{row['budget']:,}",
+                str(row["trainings"]),
+                f"{row['validation_f1']:.1f}{off}",
+            )
+        )
+    columns = ("regimen", "budget", "trainings", "valid. F1")
+    return TableData("Other uses of distilled labels, on validation", columns, tuple(rows))
+
+
+def method_lines(results: Json) -> Sequence[str]:
+    """What the chosen candidates gain over Simple Mix on test."""
+    lines = []
+    for row in cast("list[Json]", cast("Json", results["methods"])["comparisons"]):
+        a, b = (side(cast("Json", row[name])) for name in ("a", "b"))
+        shown, p, answer = difference(row)
+        lines.append(f"Budget {row['budget']:,}: {a} less {b}: {shown} points, p {p}: {answer}.")
+    return lines
+
+
 def difference(row: Json) -> tuple[str, str, str]:
     """Points with their interval, the corrected p, and what that says."""
     told = cast("dict[str, float]", row["difference"])

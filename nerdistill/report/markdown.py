@@ -8,6 +8,8 @@ from nerdistill.files import write_whole
 from nerdistill.report.answers import (
     ALPHA,
     break_even_lines,
+    method_lines,
+    methods_table,
     order_table,
     reference_table,
     saved_sentence,
@@ -45,6 +47,10 @@ SAVED = (
 ORDER = (
     "Each row is the first regimen less the second, which differ in one thing. p is corrected "
     "after Holm for all rows."
+)
+METHODS = (
+    "Of many methods that are scored on test, the best looks better than it is. So all are scored "
+    "on validation, and at each budget only the one that validation chooses meets test."
 )
 TEACHERS = (
     "The same study with the labels of several teachers of the same sentences. The gain is over "
@@ -116,8 +122,8 @@ def _headline(results: Json) -> str:
     saved = saved_sentence(results)
     first = f"**{plain(saved)}**\n\n" if saved else ""
     return (
-        f"{first}Best on validation: **{plain(str(winner['regimen']))}**{pool}, from {winner['budget']} "
-        f"original sentences: validation F1 {winner['validation_f1']:.1f}, "
+        f"{first}Best on validation: **{plain(str(winner['regimen']))}**{pool}, "
+        f"from {winner['budget']} original sentences: validation F1 {winner['validation_f1']:.1f}, "
         f"test F1 {winner['test_f1']:.1f} ({seeds})."
     )
 
@@ -175,6 +181,10 @@ def _answers(results: Json) -> list[str]:
         parts.append(markdown_table(saved_table(results)))
     if results.get("order"):
         parts += ["## What the order does", ORDER, markdown_table(order_table(results))]
+    if results.get("methods"):
+        lines = "\n".join(f"- {plain(line)}" for line in method_lines(results))
+        parts += ["## Other uses of distilled labels", METHODS]
+        parts += [markdown_table(methods_table(results)), lines]
     if results.get("teachers"):
         lines = "\n".join(f"- {plain(line)}" for line in break_even_lines(results))
         parts += ["## Teacher quality", TEACHERS, markdown_table(teachers_table(results)), lines]

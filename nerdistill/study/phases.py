@@ -41,6 +41,7 @@ class Regimen:
         steps: times the study's steps: what is not 1 is no fair rival, but tells what steps do.
         rate: times the study's learning rate.
         tuning: it is one of the settings that original data alone are tried with.
+        candidate: it meets test only if validation chooses it among all candidates.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Regimen:
     steps: float = 1.0
     rate: float = 1.0
     tuning: bool = False
+    candidate: bool = False
 
     def spec(self, mean_share: float) -> dict[str, object]:
         """What its curve is made from, as plain data; `study` stands for `mean_share`."""

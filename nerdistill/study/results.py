@@ -6,6 +6,7 @@ from importlib.metadata import version
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
+from nerdistill.study.candidates import methods
 from nerdistill.study.evidence import evidence
 from nerdistill.study.groups import (
     best_of_budget,
@@ -42,8 +43,9 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         for name in config.teacher.corpora
     ]
     cells = [_cell(graph, cell, workspace) for cell in done]
-    groups = grouped(done, workspace)
-    scored = Scored(workspace, done[0].test.inputs["corpus"]) if done else None
+    tested = [cell for cell in done if workspace.record(cell.test) is not None]
+    groups = grouped(tested, workspace)
+    scored = Scored(workspace, tested[0].test.inputs["corpus"]) if tested else None
     return {
         "study": config.name,
         "title": config.title,
@@ -66,12 +68,14 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         "evidence": scored and evidence(groups, scored),
         "labels_saved": labels_saved(graph, groups, workspace),
         "order": scored and order(groups, scored),
+        "methods": scored and methods(done, groups, scored),
         "teachers": scored and teachers(graph, groups, scored),
     }
 
 
 def _finished(cell: Cell, workspace: Workspace) -> bool:
-    return all(workspace.record(stage) for stage in (cell.train, cell.validation, cell.test))
+    needed = [cell.train, cell.validation, *([] if cell.regimen.candidate else [cell.test])]
+    return all(workspace.record(stage) for stage in needed)
 
 
 def _teacher(
@@ -125,7 +129,7 @@ def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
         "subset_seed": cell.subset_seed,
         "seed": cell.seed,
         "validation": workspace.result(cell.validation),
-        "test": workspace.result(cell.test),
+        "test": workspace.result(cell.test) if workspace.record(cell.test) else None,
         "examples": trained["examples"],
         "human_labels": _human_labels(cell, workspace),
         "steps": cell.train.params["steps"],

@@ -31,7 +31,8 @@ __all__ = ["one_thread", "study"]
 
 
 def _trainings(study: Path, *settings: str) -> list[Stage]:
-    return [stage for stage in stages_of(_graph(study, *settings)) if stage.kind == "train"]
+    stages = stages_of(_graph(study, *settings), Workspace(study.parent))
+    return [stage for stage in stages if stage.kind == "train"]
 
 
 def test_students_learn_side_by_side_what_they_learn_alone(study: Path, tmp_path: Path) -> None:

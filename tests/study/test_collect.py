@@ -17,6 +17,7 @@ from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
 from nerdistill.study.needs import needs
 from nerdistill.study.runner import stages_of
+from nerdistill.study.workspace import Workspace
 from tests.connected import Noted
 from tests.corpus.test_parquet import CONLL, ROWS, write
 from tests.study.test_study_run import STUDY, _write_corpus
@@ -51,7 +52,8 @@ def _install(collected: Collected, root: Path) -> Path:
 
 
 def _keys(study: Path, *settings: str) -> list[str]:
-    return [stage.key for stage in stages_of(Graph(load_study(study, settings)))]
+    graph = Graph(load_study(study, settings))
+    return [stage.key for stage in stages_of(graph, Workspace(study.parent))]
 
 
 def _paths(collected: Collected) -> set[str]:

@@ -92,7 +92,7 @@ def started(study: Path, place: Path, lives: float) -> Iterator[Runner]:
 
 def names(study: Path) -> list[str]:
     """The folders of all stages."""
-    return [stage.folder_name for stage in stages_of(_graph(study, *SETTINGS))]
+    return [stage.folder_name for stage in stages_of(_graph(study, *SETTINGS), Workspace(study.parent))]
 
 
 def check(study: Path, place: Path, alone: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_study_runs_and_runs_again_at_once(study: Path, tmp_path: Path) -> Non
         shown = cast("dict[str, int]", cell["examples"])
         assert sum(shown.values()) == 6 * 4
         assert cast("Json", cell["test"])["gold"] == cast("Json", cells[0]["test"])["gold"]
-    records = [workspace.folder(stage) / "record.json" for stage in stages_of(graph)]
+    records = [workspace.folder(stage) / "record.json" for stage in stages_of(graph, workspace)]
     before = [record.stat().st_mtime_ns for record in records]
     assert run_study(_graph(study), workspace, Silent()) == results
     assert [record.stat().st_mtime_ns for record in records] == before
@@ -181,7 +181,7 @@ def test_what_two_phases_share_is_trained_once(study: Path) -> None:
     graph = _graph(study)
     shared = [cell for cell in graph.cells if cell.regimen.name == "simple-mix"]
     assert [cell.phases for cell in shared] == [(2, 3), (2, 3)]
-    trainings = [stage for stage in stages_of(graph) if stage.kind == "train"]
+    trainings = [stage for stage in stages_of(graph, Workspace(study.parent)) if stage.kind == "train"]
     assert len(trainings) == len(graph.cells) == 8
 
 

@@ -39,7 +39,7 @@ def prepare(graph: Graph, workspace: Workspace, progress: Progress) -> bool:
     So the teacher has all GPUs of this machine, one limit on requests at a time, and its key is
     here alone.
     """
-    stages = stages_of(graph)
+    stages = stages_of(graph, workspace)
     data = [stage for stage in stages if stage.kind not in LEARNING]
     run_stages(f"data of {graph.config.name}", data, workspace, progress)
     return any(workspace.record(stage) is None for stage in stages)

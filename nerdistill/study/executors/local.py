@@ -73,7 +73,7 @@ class Local:
             WorkspaceError: all workers have died.
             NerdistillError: what one of them met; the others are then stopped.
         """
-        stages, title = stages_of(graph), f"study {graph.config.name}"
+        stages, title = stages_of(graph, workspace), f"study {graph.config.name}"
         slots = find_slots(graph.student, self.slots)
         if len(slots) == 1:
             run_stages(title, stages, workspace, progress, cohort=cohort)

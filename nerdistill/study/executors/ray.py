@@ -52,7 +52,7 @@ class Ray:
         """
         if not prepare(graph, workspace, progress):
             return
-        title, stages = f"study {graph.config.name}", stages_of(graph)
+        title, stages = f"study {graph.config.name}", stages_of(graph, workspace)
         with connected(self.address) as ray:
             nodes = nodes_of(ray)
             looks = looks_of(ray, nodes, graph, workspace)
@@ -82,7 +82,7 @@ def _share(
 ) -> None:
     """Let the cluster run as many runners as there are slots, in the workspace's own folder."""
     task, workspace = ray.remote(share).options(**options), board.workspace
-    title, stages = f"study {graph.config.name}", ray.put(stages_of(graph))
+    title, stages = f"study {graph.config.name}", ray.put(stages_of(graph, workspace))
     root, pace, group = workspace.root.resolve(), workspace.leases.pace, sharing.shared_with()
     refs = [task.remote(title, stages, root, pace, cohort, group) for _ in range(count)]
     _watch(ray, refs, board)

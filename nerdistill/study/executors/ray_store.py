@@ -82,7 +82,7 @@ class Apart:
     def _units(self) -> list[Unit]:
         """What is missing, students with their scores, in the order of the study."""
         models: dict[Digest, Unit] = {}
-        for stage in stages_of(self.graph):
+        for stage in stages_of(self.graph, self.board.workspace):
             if stage.kind in LEARNING and self.board.workspace.record(stage) is None:
                 model = stage if stage.kind == "train" else stage.inputs["model"]
                 models.setdefault(model.key, []).append(stage)

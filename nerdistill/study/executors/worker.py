@@ -67,7 +67,7 @@ def _run(order: Order, progress: JsonLines) -> None:
     if order.group is not None:
         sharing.share_with(str(order.group))
     workspace = Workspace(order.workspace, order.pace)
-    stages = stages_of(Graph(order.study))
+    stages = stages_of(Graph(order.study), workspace)
     run_stages(order.title, stages, workspace, progress, cohort=order.cohort)
 
 

@@ -1,0 +1,99 @@
+"""Candidates: new methods, of which at each budget only the one that validation chooses meets test.
+
+Many methods that are all scored on test make the best of them look better than it is.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, cast
+
+from nerdistill.study.evidence import comparison, corrected, named
+from nerdistill.study.groups import best_on_validation, budgets_of, grouped
+from nerdistill.study.phases import SIMPLE_MIX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.groups import Groups
+    from nerdistill.study.scored import Scored
+    from nerdistill.study.workspace import Workspace
+
+    Json = dict[str, object]
+
+
+def meeting_test(graph: Graph, workspace: Workspace) -> list[Cell]:
+    """The cells that test scores, as far as it is known yet: all but candidates, and the chosen.
+
+    A budget's candidate is chosen once all of them have been scored on validation.
+    """
+    rivals = [cell for cell in graph.cells if cell.regimen.candidate]
+    waiting = {cell.budget for cell in rivals if workspace.record(cell.validation) is None}
+    ready = [cell for cell in rivals if cell.budget not in waiting]
+    chosen = {
+        cell.train.key for cells in chosen_of(ready, workspace).values() for cell in cells.values()
+    }
+    return [cell for cell in graph.cells if not cell.regimen.candidate or cell.train.key in chosen]
+
+
+def chosen_of(scored: Sequence[Cell], workspace: Workspace) -> Groups:
+    """Of each budget the candidate with the best mean validation F1."""
+    groups = grouped([cell for cell in scored if cell.regimen.candidate], workspace)
+    found: Groups = {}
+    for budget in budgets_of(groups):
+        able = {key: cells.values() for key, cells in groups.items() if key[2] == budget}
+        best = best_on_validation(able, workspace)
+        if best is not None:
+            found[best] = groups[best]
+    return found
+
+
+def methods(done: Sequence[Cell], tested: Groups, scored: Scored) -> Json | None:
+    """What candidates scored on validation, and what the chosen ones gain on test.
+
+    Args:
+        done: cells that are scored on validation.
+        tested: groups of those that are scored on test.
+        scored: reads how.
+
+    Returns:
+        Plain data: `rows`, a candidate or Simple Mix at a budget each with its validation F1 and
+        whether it was `chosen`; `comparisons` of the chosen with Simple Mix on test, corrected
+        after Holm. None without candidates.
+    """
+    workspace = scored.workspace
+    if not any(cell.regimen.candidate for cell in done):
+        return None
+    chosen = chosen_of(done, workspace)
+    rows: list[Json] = []
+    for key, cells in grouped(done, workspace).items():
+        of_study = all(cell.other is None for cell in cells.values())
+        base = key[0] == SIMPLE_MIX.name and of_study
+        if not base and not any(cell.regimen.candidate for cell in cells.values()):
+            continue
+        f1 = [cast("float", workspace.result(cell.validation)["f1"]) for cell in cells.values()]
+        rows.append(
+            {
+                **named(key),
+                "budget": key[2],
+                "trainings": len(f1),
+                "validation_f1": round(fmean(f1), 4),
+                "standard_deviation": round(stdev(f1), 4) if len(f1) > 1 else None,
+                "chosen": key in chosen,
+            }
+        )
+    comparisons: list[Json] = []
+    for key in chosen:
+        base_key = (SIMPLE_MIX.name, key[1], key[2])
+        if key not in tested or base_key not in tested:
+            continue
+        if found := comparison(tested[key], tested[base_key], scored):
+            sides = {"a": named(key), "b": named(base_key)}
+            comparisons.append({"budget": key[2], **sides, **found[0]})
+    return {"rows": rows, "comparisons": corrected(comparisons)}
+
+
+def is_tested(cell: Cell, workspace: Workspace) -> bool:
+    """Whether a cell has been scored on test."""
+    return workspace.record(cell.test) is not None
