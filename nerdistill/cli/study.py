@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from nerdistill.study.graph import Graph
     from nerdistill.study.workspace import Workspace
 
-Json = dict[str, object]
-
 
 def _study_options(function: Callable[..., None]) -> Callable[..., None]:
     """What every study command takes."""
@@ -125,8 +123,7 @@ def run(
       nerdistill study run offline_assets/studies/demo.toml --set 'seeds=[1,2,3]'
     """
     from nerdistill.progress import open_progress
-    from nerdistill.study.results import collect
-    from nerdistill.study.runner import rounds
+    from nerdistill.study.stages import rounds
 
     extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
     graph, place = _open(study, workspace, (*settings, *extra))
@@ -134,7 +131,7 @@ def run(
         chosen = _executor(executor, ray_address, slots, shared=shared)
         for _ in rounds(graph):
             chosen.run(graph, place, shown, cohort=cohort)
-    _present(collect(graph, place), place, as_json=as_json)
+    _present(graph, place, as_json=as_json)
 
 
 @command.command()
@@ -146,7 +143,7 @@ def status(study: Path, workspace: Path | None, settings: tuple[str, ...], as_js
     Example:
       nerdistill study status offline_assets/studies/demo.toml
     """
-    from nerdistill.study.runner import stages_of
+    from nerdistill.study.stages import stages_of
 
     graph, place = _open(study, workspace, settings)
     stages = stages_of(graph, place)
@@ -170,16 +167,14 @@ def status(study: Path, workspace: Path | None, settings: tuple[str, ...], as_js
 @command.command()
 @_study_options
 def report(study: Path, workspace: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Write results.json and report.md from what is finished, and print the tables.
+    """Write results.json, errors.jsonl and report.md from what is finished; print the tables.
 
     \b
     Example:
       nerdistill study report offline_assets/studies/demo.toml
     """
-    from nerdistill.study.results import collect
-
     graph, place = _open(study, workspace, settings)
-    _present(collect(graph, place), place, as_json=as_json)
+    _present(graph, place, as_json=as_json)
 
 
 @command.command()
@@ -237,15 +232,20 @@ def _open(
     return Graph(config), Workspace(workspace or Path("workspaces") / config.name)
 
 
-def _present(results: Json, place: Workspace, *, as_json: bool) -> None:
+def _present(graph: Graph, place: Workspace, *, as_json: bool) -> None:
     """Write results and report where they changed, and print the tables."""
     from nerdistill.files import write_whole
+    from nerdistill.study.error_examples import ERRORS, example_lines
+    from nerdistill.study.results import collect, scored_groups
 
+    results = collect(graph, place)
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    file, page = place.root / "results.json", place.root / "report.md"
-    if not (file.is_file() and page.is_file() and file.read_text(encoding="utf-8") == text):
+    file, page, browsed = (place.root / name for name in ("results.json", "report.md", ERRORS))
+    written = all(path.is_file() for path in (file, page, browsed))
+    if not (written and file.read_text(encoding="utf-8") == text):
         from nerdistill.report.markdown import write_report
 
+        write_whole(browsed, example_lines(scored_groups(graph, place), place))
         write_report(results, place.root)
         write_whole(file, text)
     if as_json:

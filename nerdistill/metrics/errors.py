@@ -36,6 +36,14 @@ class Match:
     gold: Span | None
     predicted: Span | None
 
+    @property
+    def span(self) -> Span:
+        """What the match is about: the gold entity, else the predicted one."""
+        span = self.gold or self.predicted
+        if span is None:
+            raise ValueError("a match of nothing with nothing")
+        return span
+
 
 def compare_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> tuple[Match, ...]:
     """Pair gold and predicted entities of one sentence, each with at most one other.
@@ -71,5 +79,4 @@ def _likeness(one: Span, other: Span) -> tuple[int, int]:
 
 
 def _position(match: Match) -> tuple[int, int, str]:
-    span = match.gold or match.predicted
-    return (span.start, span.end, match.kind) if span else (0, 0, match.kind)
+    return match.span.start, match.span.end, match.kind

@@ -16,6 +16,7 @@ from nerdistill.report.answers import (
     saved_table,
     teachers_table,
 )
+from nerdistill.report.error_tables import error_tables
 from nerdistill.report.figures import curves_svg, f1_svg
 from nerdistill.report.tables import SIMULATED, evidence_table, markdown_table, plain, tables
 
@@ -56,6 +57,13 @@ TEACHERS = (
     "The same study with the labels of several teachers of the same sentences. The gain is over "
     "original data alone, in points of test F1."
 )
+ERRORS = """
+Counts are means of a training. An entity with the right edges and another type is a “type” error,
+one of the right type that overlaps gold a “boundary” error, one that only overlaps “both”. Training
+showed an entity where its data hold one with the same characters, of whatever type: in original
+data, else in distilled data. `errors.jsonl` beside this page holds examples, `results.json` the
+counts by type and the types that were confused.
+"""
 
 
 def write_report(results: Json, folder: Path) -> Path:
@@ -86,6 +94,7 @@ def report(results: Json) -> str:
         parts += ["![Blending curves](curves.svg)", "![F1 by regimen](f1.svg)"]
     parts += _sureness(results)
     parts += _answers(results)
+    parts += _errors(results)
     parts += [
         "## Human labels",
         _human_labels(results),
@@ -142,6 +151,12 @@ def _sureness(results: Json) -> list[str]:
         "corrected after Holm for all comparisons below. The best was chosen on validation."
     )
     return ["## How sure that is", how, markdown_table(evidence_table(results)), "\n".join(lines)]
+
+
+def _errors(results: Json) -> list[str]:
+    """What became of the entities of test."""
+    found = error_tables(results)
+    return ["## Errors", ERRORS.strip(), *map(markdown_table, found)] if found else []
 
 
 def _verdict(row: Json, family: int) -> str:

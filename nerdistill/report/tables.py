@@ -77,7 +77,8 @@ def tables(results: Json) -> list[TableData]:
     return [*teacher, *phases]
 
 
-def _head(title: str, results: Json) -> str:
+def head(title: str, results: Json) -> str:
+    """A table's title, with the word SIMULATED and the study's note where they belong."""
     simulated = SIMULATED if results["simulated"] else ""
     return " · ".join(filter(None, [title, simulated, str(results["note"])]))
 
@@ -98,7 +99,7 @@ def _teacher_table(results: Json) -> TableData:
             )
         )
     columns = ("corpus", "teacher", "sentences", "failed", "placed", "P", "R", "F1")
-    return TableData(_head("Teacher · labels against gold", results), columns, tuple(rows))
+    return TableData(head("Teacher · labels against gold", results), columns, tuple(rows))
 
 
 def _optional(value: object) -> str:
@@ -125,7 +126,7 @@ def _phase_table(results: Json, phase: int) -> TableData:
         "s": lambda group: f"{fmean(cast('float', c['seconds']) for c in group.cells):.0f}",
     }
     rows = tuple(tuple(make(group) for make in columns.values()) for group in found)
-    return TableData(_head(TITLES[phase], results), tuple(columns), rows, _best(found))
+    return TableData(head(TITLES[phase], results), tuple(columns), rows, _best(found))
 
 
 def evidence_table(results: Json) -> TableData:
@@ -147,7 +148,7 @@ def evidence_table(results: Json) -> TableData:
             )
         )
     columns = ("regimen", "distilled", "budget", "trainings", "test F1", "sd", "interval")
-    return TableData(_head("Test F1 over seeds and texts", results), columns, tuple(rows))
+    return TableData(head("Test F1 over seeds and texts", results), columns, tuple(rows))
 
 
 def _shown(group: Group, pool: str) -> str:

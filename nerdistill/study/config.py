@@ -189,6 +189,9 @@ class Heldout(Section):
 
     corpus: Name
     """Its human labels score every cell once."""
+    also: list[Name] = []
+    """Corpora of the same sentences with other gold labels, such as corrected ones, that score the
+    same predictions."""
 
 
 class Student(Section):
@@ -348,6 +351,7 @@ def _check_names(file: Path, config: StudyConfig) -> None:
         "original.apart_from": config.original.apart_from,
         "validation.corpus": [config.validation.corpus],
         "test.corpus": [config.test.corpus],
+        "test.also": config.test.also,
         "teacher.examples": [config.teacher.examples] if config.teacher.examples else [],
     }
     for key, names in used.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -152,6 +152,12 @@ class Graph:
             "types": self.types,
         }
         return Stage("corpus", VERSIONS["corpus"], params, {}, files, title=f"read {name}")
+
+    @cached_property
+    def also(self) -> dict[str, Stage]:
+        """Read further gold labels of the test sentences, by their corpora's names."""
+        same = {"same": self.corpus(self.config.test.corpus)}
+        return {name: replace(self.corpus(name), inputs=same) for name in self.config.test.also}
 
     def teacher(self, other: OtherTeacher | None = None) -> Teacher:
         """The study's teacher, or another, which differs from it as it says."""

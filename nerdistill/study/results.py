@@ -6,7 +6,9 @@ from importlib.metadata import version
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
+from nerdistill.study.also import also_scores
 from nerdistill.study.candidates import methods
+from nerdistill.study.errors import errors
 from nerdistill.study.evidence import evidence
 from nerdistill.study.groups import (
     best_of_budget,
@@ -43,9 +45,9 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         for name in config.teacher.corpora
     ]
     cells = [_cell(graph, cell, workspace) for cell in done]
-    tested = [cell for cell in done if workspace.record(cell.test) is not None]
-    groups = grouped(tested, workspace)
-    scored = Scored(workspace, tested[0].test.inputs["corpus"]) if tested else None
+    groups = scored_groups(graph, workspace)
+    tests = [cell.test for cells in groups.values() for cell in cells.values()]
+    scored = Scored(workspace, tests[0].inputs["corpus"]) if tests else None
     return {
         "study": config.name,
         "title": config.title,
@@ -70,7 +72,14 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         "order": scored and order(groups, scored),
         "methods": scored and methods(done, groups, scored),
         "teachers": scored and teachers(graph, groups, scored),
+        "errors": errors(groups, workspace),
     }
+
+
+def scored_groups(graph: Graph, workspace: Workspace) -> Groups:
+    """The cells that are scored on test, by what they have in common."""
+    done = [cell for cell in graph.cells if _finished(cell, workspace)]
+    return grouped([cell for cell in done if workspace.record(cell.test)], workspace)
 
 
 def _finished(cell: Cell, workspace: Workspace) -> bool:
@@ -130,6 +139,7 @@ def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
         "seed": cell.seed,
         "validation": workspace.result(cell.validation),
         "test": workspace.result(cell.test) if workspace.record(cell.test) else None,
+        "also": also_scores(cell, graph.also, workspace),
         "examples": trained["examples"],
         "human_labels": _human_labels(cell, workspace),
         "steps": cell.train.params["steps"],

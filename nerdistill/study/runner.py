@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from nerdistill.study.builders import BUILDERS
 from nerdistill.study.builders.site import Site
 from nerdistill.study.builders.training import build_cohort
-from nerdistill.study.candidates import meeting_test
 from nerdistill.study.cohorts import Cohorts
 from nerdistill.study.lease import LeaseLostError
 from nerdistill.study.results import collect
-from nerdistill.study.stage import in_order
+from nerdistill.study.stages import rounds, stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,33 +26,6 @@ if TYPE_CHECKING:
 
 LEARNING: frozenset[Kind] = frozenset({"train", "evaluate"})
 """What a study spends nearly all of its time on."""
-
-
-def stages_of(graph: Graph, workspace: Workspace) -> list[Stage]:
-    """Every stage of a study, each after those that it reads; teachers' audits first.
-
-    Which candidates meet test is known once all are scored on validation: after a first round,
-    the workspace tells of more stages.
-    """
-    config = graph.config
-    audits = [
-        graph.annotation(name, other)
-        for other in (None, *config.other_teachers)
-        for name in config.teacher.corpora
-    ]
-    tested = {cell.test.key for cell in meeting_test(graph, workspace)}
-    cells = [
-        stage
-        for cell in graph.cells
-        for stage in (cell.validation, cell.test)
-        if stage is cell.validation or stage.key in tested
-    ]
-    return list(in_order([*audits, *cells]))
-
-
-def rounds(graph: Graph) -> range:
-    """How often a study's stages are listed and done: a second time for what validation chose."""
-    return range(2 if any(cell.regimen.candidate for cell in graph.cells) else 1)
 
 
 def run_study(

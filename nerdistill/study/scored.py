@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nerdistill.corpus.formats import read_corpus
 from nerdistill.metrics.counts import count_spans
-from nerdistill.study.builders.site import CORPUS
+from nerdistill.study.readings import corpus_of, predictions_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from nerdistill.study.groups import Draw
     from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace
-    from nerdistill.types import Corpus, Sentence
+    from nerdistill.types import Sentence
 
 FEWEST = 2
 """Texts that can be resampled, and trainings that tell how they differ."""
@@ -41,7 +40,7 @@ class Scored:
     _counts: dict[Digest, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        corpus = read_corpus(self.workspace.folder(self.test) / CORPUS)
+        corpus = corpus_of(self.test, self.workspace)
         self._units: list[tuple[Sentence, ...]] = [one.sentences for one in corpus.documents]
         self.unit = "documents"
         if len(self._units) < FEWEST:
@@ -59,14 +58,10 @@ class Scored:
     def _of(self, cell: Cell) -> NDArray[np.int64]:
         key = cell.test.key
         if key not in self._counts:
-            predicted = iter(self.predictions(cell).sentences)
+            predicted = iter(predictions_of(cell.test, self.workspace))
             rows = [
-                [count_spans(one.spans or (), next(predicted).spans or ()) for one in sentences]
+                [count_spans(one.spans or (), next(predicted)) for one in sentences]
                 for sentences in self._units
             ]
             self._counts[key] = np.array([np.sum(row, axis=0) for row in rows], np.int64)
         return self._counts[key]
-
-    def predictions(self, cell: Cell) -> Corpus:
-        """The test corpus with what a cell's student found."""
-        return read_corpus(self.workspace.folder(cell.test) / "predictions.jsonl")

@@ -39,7 +39,8 @@ REPLIES = "replies"
 """The lease on the reply store: SQLite has one writer at a time on a network file system."""
 
 MADE = (
-    *("stages", "leases", "checkpoints", "results.json", "report.md", "curves.svg", "f1.svg"),
+    *("stages", "leases", "checkpoints"),
+    *("results.json", "errors.jsonl", "report.md", "curves.svg", "f1.svg"),
     *(f"replies.sqlite{side}" for side in ("", "-wal", "-shm", "-journal")),
 )
 """What lies in a workspace's folder."""

@@ -18,7 +18,8 @@ from nerdistill.cli.main import _run
 from nerdistill.progress import PlainLines, Silent
 from nerdistill.study.cohorts import Cohorts
 from nerdistill.study.lease import Pace
-from nerdistill.study.runner import run_study, stages_of
+from nerdistill.study.runner import run_study
+from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace
 from nerdistill.train.memory import student_bytes, students_that_fit
 from tests.student_factory import one_thread

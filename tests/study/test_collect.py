@@ -16,7 +16,7 @@ from nerdistill.study.collect import Collected, collect
 from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
 from nerdistill.study.needs import needs
-from nerdistill.study.runner import stages_of
+from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace
 from tests.connected import Noted
 from tests.corpus.test_parquet import CONLL, ROWS, write

@@ -16,7 +16,8 @@ import pytest
 
 from nerdistill.progress import Silent
 from nerdistill.study.results import collect
-from nerdistill.study.runner import run_study, stages_of
+from nerdistill.study.runner import run_study
+from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace
 from tests.study.test_study_run import _graph, _without_seconds, study
 
@@ -92,7 +93,9 @@ def started(study: Path, place: Path, lives: float) -> Iterator[Runner]:
 
 def names(study: Path) -> list[str]:
     """The folders of all stages."""
-    return [stage.folder_name for stage in stages_of(_graph(study, *SETTINGS), Workspace(study.parent))]
+    return [
+        stage.folder_name for stage in stages_of(_graph(study, *SETTINGS), Workspace(study.parent))
+    ]
 
 
 def check(study: Path, place: Path, alone: Path) -> None:

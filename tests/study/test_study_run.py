@@ -18,7 +18,8 @@ from nerdistill.progress import Silent
 from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
 from nerdistill.study.results import collect
-from nerdistill.study.runner import run_study, stages_of
+from nerdistill.study.runner import run_study
+from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace
 from tests.student_factory import save_tiny_student
 
@@ -181,7 +182,9 @@ def test_what_two_phases_share_is_trained_once(study: Path) -> None:
     graph = _graph(study)
     shared = [cell for cell in graph.cells if cell.regimen.name == "simple-mix"]
     assert [cell.phases for cell in shared] == [(2, 3), (2, 3)]
-    trainings = [stage for stage in stages_of(graph, Workspace(study.parent)) if stage.kind == "train"]
+    trainings = [
+        stage for stage in stages_of(graph, Workspace(study.parent)) if stage.kind == "train"
+    ]
     assert len(trainings) == len(graph.cells) == 8
 
 

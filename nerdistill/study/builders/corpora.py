@@ -11,6 +11,7 @@ from nerdistill.corpus.formats import read_corpus, write_corpus
 from nerdistill.corpus.split import sample, take, without_documents
 from nerdistill.digest import digest_of
 from nerdistill.errors import ConfigError
+from nerdistill.study.builders.same import check_same
 from nerdistill.study.builders.site import CORPUS
 from nerdistill.types import Corpus, Document
 
@@ -34,6 +35,8 @@ def build_corpus(site: Site) -> Result:
     first = site.number("first")
     kept = take(corpus, lambda i, _d, _s: i >= first and (wanted is None or i in wanted))
     _check_labels(kept, site.types, source)
+    if "same" in site.stage.inputs:
+        check_same(kept, source, site.read("same"), site.stage.inputs["same"].files["source"])
     write_corpus(kept, site.folder / CORPUS, format="jsonl")
     return {"sentences": len(kept), "documents": len(kept.documents)}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from nerdistill.study.runner import LEARNING, run_stages, stages_of
+from nerdistill.study.runner import LEARNING, run_stages
+from nerdistill.study.stages import stages_of
 
 if TYPE_CHECKING:
     from nerdistill.progress import Progress

@@ -20,7 +20,8 @@ from nerdistill.errors import WorkspaceError
 from nerdistill.study.executors import prepare
 from nerdistill.study.executors.devices import VISIBLE, find_slots
 from nerdistill.study.executors.relay import Relay, Worker
-from nerdistill.study.runner import run_stages, stages_of
+from nerdistill.study.runner import run_stages
+from nerdistill.study.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,8 @@ from nerdistill.study.executors.board import Board
 from nerdistill.study.executors.ray_cluster import connected, looks_of, nodes_of, outcome, slots_of
 from nerdistill.study.executors.ray_store import Apart
 from nerdistill.study.executors.ray_tasks import share
-from nerdistill.study.runner import run_stages, stages_of
+from nerdistill.study.runner import run_stages
+from nerdistill.study.stages import stages_of
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -14,7 +14,8 @@ from nerdistill.study.executors.packed import Packed, pack, unpack
 from nerdistill.study.executors.ray_cluster import outcome
 from nerdistill.study.executors.ray_tasks import build_apart
 from nerdistill.study.lease import LeaseLostError
-from nerdistill.study.runner import LEARNING, stages_of
+from nerdistill.study.runner import LEARNING
+from nerdistill.study.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,8 @@ from nerdistill.study.config import StudyConfig  # noqa: TC001 - read at run tim
 from nerdistill.study.executors.relay import event_of
 from nerdistill.study.graph import Graph
 from nerdistill.study.lease import Pace  # noqa: TC001 - read at run time
-from nerdistill.study.runner import run_stages, stages_of
+from nerdistill.study.runner import run_stages
+from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace
 
 if TYPE_CHECKING:
