@@ -15,6 +15,8 @@ HEAVY = ["torch", "transformers", "datasets", "matplotlib", "sklearn", "scipy", 
     [
         ["--help"],
         ["study", "run", "--help"],
+        ["study", "status", "--help"],
+        ["study", "compare", "--help"],
         ["annotate", "run", "--help"],
         ["train", "--help"],
         ["evaluate", "--help"],

@@ -64,7 +64,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     if plan.seconds is None:
         yield "time: unknown without a throughput"
     else:
-        yield f"time: about {_duration(plan.seconds)} at the given throughput"
+        yield f"time: about {duration(plan.seconds)} at the given throughput"
 
 
 def calibration_lines(found: Calibration, min_f1: float | None = None) -> Iterator[str]:
@@ -162,7 +162,8 @@ def _cost(plan: Plan) -> str:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, as one says it."""
     if seconds < _MINUTE:
         return f"{seconds:.0f} s"
     if seconds < _HOUR:

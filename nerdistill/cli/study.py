@@ -1,45 +1,24 @@
-"""`nerdistill study`: run a study, see where it stands, write its report."""
+"""`nerdistill study`: run a study, see where it stands, write its report, compare two."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nerdistill.cli.options import progress_option
+from nerdistill.cli.study_compare import compare
+from nerdistill.cli.study_options import open_study, study_options
+from nerdistill.cli.study_status import status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from nerdistill.progress import Mode
     from nerdistill.study.executors import Executor, Name
     from nerdistill.study.graph import Graph
     from nerdistill.study.workspace import Workspace
-
-
-def _study_options(function: Callable[..., None]) -> Callable[..., None]:
-    """What every study command takes."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables."),
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Lay a value over the study's TOML, such as --set training.steps=200.",
-        ),
-        click.option(
-            "--workspace",
-            type=click.Path(path_type=Path, file_okay=False),
-            help="Where results are kept; default: workspaces/NAME.",
-        ),
-        click.argument("study", type=click.Path(path_type=Path)),
-    ):
-        function = option(function)
-    return function
 
 
 def _cohort(_context: click.Context, _option: click.Parameter, value: str) -> int | None:
@@ -55,8 +34,12 @@ def command() -> None:
     """Run a three-phase study, see where it stands, write its report."""
 
 
+command.add_command(compare)
+command.add_command(status)
+
+
 @command.command()
-@_study_options
+@study_options
 @progress_option
 @click.option("--annotator", help="The teacher's backend; the same as --set teacher.annotator=…")
 @click.option(
@@ -123,58 +106,32 @@ def run(
       nerdistill study run offline_assets/studies/demo.toml --set 'seeds=[1,2,3]'
     """
     from nerdistill.progress import open_progress
+    from nerdistill.study.run_details import command_of
     from nerdistill.study.stages import rounds
 
     extra = (f'teacher.annotator="{annotator}"',) if annotator else ()
-    graph, place = _open(study, workspace, (*settings, *extra))
+    settings = (*settings, *extra)
+    graph, place = open_study(study, workspace, settings)
     with open_progress(progress) as shown:
         chosen = _executor(executor, ray_address, slots, shared=shared)
         for _ in rounds(graph):
             chosen.run(graph, place, shown, cohort=cohort)
-    _present(graph, place, as_json=as_json)
+    _present(graph, place, command_of(study, settings), as_json=as_json)
 
 
 @command.command()
-@_study_options
-def status(study: Path, workspace: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Tell which stages of a study are finished and which are left.
-
-    \b
-    Example:
-      nerdistill study status offline_assets/studies/demo.toml
-    """
-    from nerdistill.study.stages import stages_of
-
-    graph, place = _open(study, workspace, settings)
-    stages = stages_of(graph, place)
-    done = {stage.key for stage in stages if place.record(stage) is not None}
-    if as_json:
-        rows = [
-            {"stage": s.folder_name, "title": s.title, "finished": s.key in done} for s in stages
-        ]
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
-        return
-    click.echo(f"{graph.config.name}: {len(done)} of {len(stages)} stages finished in {place.root}")
-    kinds = Counter(stage.kind for stage in stages)
-    finished = Counter(stage.kind for stage in stages if stage.key in done)
-    for kind, count in kinds.items():
-        click.echo(f"  {kind:<9} {finished[kind]} of {count}")
-    for stage in stages:
-        if stage.key not in done:
-            click.echo(f"  left: {stage.title}")
-
-
-@command.command()
-@_study_options
+@study_options
 def report(study: Path, workspace: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Write results.json, errors.jsonl and report.md from what is finished; print the tables.
+    """Write results, report, cells.csv and the winner from what is finished; print the tables.
 
     \b
     Example:
       nerdistill study report offline_assets/studies/demo.toml
     """
-    graph, place = _open(study, workspace, settings)
-    _present(graph, place, as_json=as_json)
+    from nerdistill.study.run_details import command_of
+
+    graph, place = open_study(study, workspace, settings)
+    _present(graph, place, command_of(study, settings), as_json=as_json)
 
 
 @command.command()
@@ -221,33 +178,27 @@ def _executor(name: Name, ray_address: str, slots: int | None, *, shared: bool) 
     return Local(slots)
 
 
-def _open(
-    study: Path, workspace: Path | None, settings: tuple[str, ...]
-) -> tuple[Graph, Workspace]:
-    from nerdistill.study.config import load_study
-    from nerdistill.study.graph import Graph
-    from nerdistill.study.workspace import Workspace
-
-    config = load_study(study, settings)
-    return Graph(config), Workspace(workspace or Path("workspaces") / config.name)
-
-
-def _present(graph: Graph, place: Workspace, *, as_json: bool) -> None:
-    """Write results and report where they changed, and print the tables."""
+def _present(graph: Graph, place: Workspace, command: str, *, as_json: bool) -> None:
+    """Write results, report and winner where they changed, and print the tables."""
     from nerdistill.files import write_whole
+    from nerdistill.report.winner import write_winner
     from nerdistill.study.error_examples import ERRORS, example_lines
     from nerdistill.study.results import collect, scored_groups
 
-    results = collect(graph, place)
+    results = collect(graph, place, command)
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    file, page, browsed = (place.root / name for name in ("results.json", "report.md", ERRORS))
-    written = all(path.is_file() for path in (file, page, browsed))
+    file, page = place.root / "results.json", place.root / "report.md"
+    made = (file, page, place.root / ERRORS, place.root / "cells.csv")
+    written = all(one.is_file() for one in made)
     if not (written and file.read_text(encoding="utf-8") == text):
+        from nerdistill.report.cells_csv import cells_csv
         from nerdistill.report.markdown import write_report
 
-        write_whole(browsed, example_lines(scored_groups(graph, place), place))
+        write_whole(place.root / ERRORS, example_lines(scored_groups(graph, place), place))
         write_report(results, place.root)
+        write_whole(place.root / "cells.csv", cells_csv(results))
         write_whole(file, text)
+    winner = write_winner(results, place.root)
     if as_json:
         click.echo(text, nl=False)
         return
@@ -258,4 +209,6 @@ def _present(graph: Graph, place: Workspace, *, as_json: bool) -> None:
     console = Console()
     for table in rich_tables(results):
         console.print(table)
-    console.print(f"Report: {page}\nResults: {file}", highlight=False, soft_wrap=True)
+    found = [f"Report: {page}", f"Results: {file}", f"Cells: {place.root / 'cells.csv'}"]
+    found += [f"Winner: {winner}"] if winner else []
+    console.print("\n".join(found), highlight=False, soft_wrap=True, markup=False)

@@ -60,6 +60,8 @@ def f1_svg(results: Json) -> str:
             ("validation", COLOURS[7], 0.22, "s"),
         ):
             values = group.numbers(part, "f1")
+            if not values:
+                continue
             line = axes.plot(values, [row + shift] * len(values), marker, color=colour)[0]
             line.set(markersize=4.5, alpha=0.75)
             mean = axes.plot([fmean(values)], [row + shift], "|", color=colour)[0]

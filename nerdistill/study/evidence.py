@@ -18,7 +18,7 @@ from nerdistill.study.groups import (
     is_ceiling,
     is_rival,
 )
-from nerdistill.study.scored import FEWEST
+from nerdistill.study.texts import FEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -19,7 +19,9 @@ from nerdistill.study.groups import (
 )
 from nerdistill.study.labels_saved import labels_saved
 from nerdistill.study.questions import order
+from nerdistill.study.run_details import run_details
 from nerdistill.study.scored import Scored
+from nerdistill.study.stages import stages_of
 from nerdistill.study.teachers import teachers
 
 if TYPE_CHECKING:
@@ -31,11 +33,16 @@ if TYPE_CHECKING:
 Json = dict[str, object]
 
 
-def collect(graph: Graph, workspace: Workspace) -> Json:
+def collect(graph: Graph, workspace: Workspace, command: str | None = None) -> Json:
     """Everything that the finished stages of a study found.
 
     Only cells whose stages have all ended are in it. The winner is chosen by the mean validation
     F1 over seeds; test is never asked.
+
+    Args:
+        graph: the study.
+        workspace: where its stages are.
+        command: that runs it, fit to be shown.
     """
     config = graph.config
     done = [cell for cell in graph.cells if _finished(cell, workspace)]
@@ -73,6 +80,7 @@ def collect(graph: Graph, workspace: Workspace) -> Json:
         "methods": scored and methods(done, groups, scored),
         "teachers": scored and teachers(graph, groups, scored),
         "errors": errors(groups, workspace),
+        "run": run_details(graph, stages_of(graph, workspace), workspace, command),
     }
 
 
@@ -146,6 +154,7 @@ def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
         "learning_rate": cell.train.params["learning_rate"],
         "seconds": round(seconds, 1),
         "model": f"stages/{cell.train.folder_name}/model",
+        "tested": f"stages/{cell.test.folder_name}",
     }
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nerdistill.metrics.counts import count_spans
 from nerdistill.study.readings import corpus_of, predictions_of
+from nerdistill.study.texts import unit_counts, units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from nerdistill.study.groups import Draw
     from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace
-    from nerdistill.types import Sentence
-
-FEWEST = 2
-"""Texts that can be resampled, and trainings that tell how they differ."""
 
 
 @dataclass
@@ -40,11 +36,7 @@ class Scored:
     _counts: dict[Digest, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        corpus = corpus_of(self.test, self.workspace)
-        self._units: list[tuple[Sentence, ...]] = [one.sentences for one in corpus.documents]
-        self.unit = "documents"
-        if len(self._units) < FEWEST:
-            self._units, self.unit = [(sentence,) for sentence in corpus.sentences], "sentences"
+        self._units, self.unit = units(corpus_of(self.test, self.workspace))
 
     @property
     def units(self) -> int:
@@ -58,10 +50,6 @@ class Scored:
     def _of(self, cell: Cell) -> NDArray[np.int64]:
         key = cell.test.key
         if key not in self._counts:
-            predicted = iter(predictions_of(cell.test, self.workspace))
-            rows = [
-                [count_spans(one.spans or (), next(predicted)) for one in sentences]
-                for sentences in self._units
-            ]
-            self._counts[key] = np.array([np.sum(row, axis=0) for row in rows], np.int64)
+            predicted = predictions_of(cell.test, self.workspace)
+            self._counts[key] = unit_counts(self._units, predicted)
         return self._counts[key]

@@ -13,12 +13,14 @@ import secrets
 import shutil
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nerdistill import sharing
 from nerdistill.errors import WorkspaceError
 from nerdistill.files import sync, sync_folder, write_whole
 from nerdistill.study.lease import USUAL, LeaseLostError, Leases
+from nerdistill.study.machine import machine, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from nerdistill.train.checkpoint import Checkpoints
 
 Record = dict[str, object]
-"""What a stage's `record.json` holds: its identity, `result` and `seconds`."""
+"""What a stage's `record.json` holds: its identity, `result`, `seconds`, and how it came about:
+`began` and `ended` (ISO, UTC), `machine` and `versions`. Old ones lack the last four."""
 
 Result = dict[str, object]
 """What a stage found."""
@@ -39,8 +42,9 @@ REPLIES = "replies"
 """The lease on the reply store: SQLite has one writer at a time on a network file system."""
 
 MADE = (
-    *("stages", "leases", "checkpoints"),
-    *("results.json", "errors.jsonl", "report.md", "curves.svg", "f1.svg"),
+    *("stages", "leases", "checkpoints", "winner"),
+    *("results.json", "errors.jsonl", "cells.csv", "report.md", "report.html"),
+    *("curves.svg", "f1.svg"),
     *(f"replies.sqlite{side}" for side in ("", "-wal", "-shm", "-journal")),
 )
 """What lies in a workspace's folder."""
@@ -310,10 +314,16 @@ class Workspace:
         build: Callable[[dict[Digest, Path]], list[Result]],
         attempts: dict[Digest, Path],
     ) -> None:
-        began = time.monotonic()
+        began, start = _now(), time.monotonic()
         results = build(attempts)
         # Of stages that were built together each has its share of the time.
-        seconds = round((time.monotonic() - began) / len(stages), 3)
+        seconds = round((time.monotonic() - start) / len(stages), 3)
+        about: Record = {
+            "began": began,
+            "ended": _now(),
+            "machine": machine(),
+            "versions": versions(),
+        }
         for stage, result in zip(stages, results, strict=True):
             folder = attempts[stage.key]
             record: Record = {
@@ -321,10 +331,15 @@ class Workspace:
                 "stage": stage.identity,
                 "result": result,
                 "seconds": seconds,
+                **about,
             }
             sharing.settle_below(folder)
             sync_folder(folder)
             write_whole(folder / "record.json", json.dumps(record, indent=1, ensure_ascii=False))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _needed(stage: Stage) -> list[str]:
