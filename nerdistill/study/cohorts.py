@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace
 
-SHARED = ("types", "steps", "batch_size")
+SHARED = ("types", "steps", "batch_size", "observations")
 """Settings that all students of a cohort have in common."""
 
 
@@ -63,16 +63,25 @@ class Cohorts:
 
     def _room(self, stage: Stage) -> int:
         from nerdistill.train.memory import stacks, students_that_fit
+        from nerdistill.train.observe import COMPARED
         from nerdistill.train.pool import load_pool
+        from nerdistill.train.watch import load_watch
 
         config = json.loads((stage.files["student"] / "config.json").read_text(encoding="utf-8"))
         if self._most is not None:
             return self._most if stacks(config) else 1
-        pools = [load_pool(self._workspace.folder(one)) for one in stage.inputs.values()]
-        batch_size = stage.params["batch_size"]
-        return students_that_fit(config, pools, batch_size=int(str(batch_size)))
+        folders = {role: self._workspace.folder(one) for role, one in stage.inputs.items()}
+        watched = folders.pop("watch", None)
+        pools = [load_pool(folder) for folder in folders.values()]
+        batch_size = int(str(stage.params["batch_size"]))
+        if watched is not None:
+            watch = load_watch(watched)
+            pools += [watch.original, watch.distilled]
+            batch_size = max(batch_size, COMPARED)
+        return students_that_fit(config, pools, batch_size=batch_size)
 
 
 def _size(stage: Stage) -> list[object]:
     """What must be equal for two students to be trained side by side."""
-    return [content_digest(stage.files["student"]), *(stage.params[name] for name in SHARED)]
+    settings = (stage.params[name] for name in SHARED)
+    return [content_digest(stage.files["student"]), "watch" in stage.inputs, *settings]

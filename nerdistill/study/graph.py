@@ -52,9 +52,10 @@ VERSIONS = {
     "corpus": 1,
     "annotate": 1,
     "sample": 1,
-    "distil": 1,
+    "distil": 2,
     "encode": 1,
-    "train": 2,
+    "watch": 1,
+    "train": 3,
     "evaluate": 1,
 }
 """Of each builder. Raise one when its results change: stages are then done anew."""
@@ -224,7 +225,10 @@ class Graph:
             name: self.corpus(name) if gold else self.annotation(name, other) for name in names
         }
         params = {"gold": gold, "drop_duplicates": self.config.drop_duplicates}
-        inputs = {**{f"from-{name}": stage for name, stage in sources.items()}, **self._heldout()}
+        inputs = {f"from-{name}": stage for name, stage in sources.items()}
+        # What is kept back follows from the text alone: the same of teacher's labels and of gold.
+        inputs |= {f"text-{name}": self.corpus(name) for name in names}
+        inputs |= self._heldout()
         by = f" by {other.name}" if other else ""
         title = f"gather {'gold' if gold else 'distilled'} {'+'.join(names)}{by}"
         return Stage("distil", VERSIONS["distil"], params, inputs, title=title)
@@ -242,8 +246,39 @@ class Graph:
         inputs = {"corpus": corpus}
         return Stage("encode", VERSIONS["encode"], params, inputs, files, title=title)
 
+    def watch(
+        self, names: tuple[str, ...], sample: Stage, other: OtherTeacher | None = None
+    ) -> Stage:
+        """Gather what trainings are watched with: sentences of a distilled pool and of validation.
+
+        Args:
+            names: the corpora of the pool.
+            sample: of original sentences; it holds the validation data where these are capped.
+            other: the teacher, where it is not the study's own.
+        """
+        capped = self.config.validation.labels == "capped"
+        inputs = {
+            "pool": self.distilled(names, other=other),
+            "validation": sample if capped else self.corpus(self.config.validation.corpus),
+            **{
+                f"gold-{name}": self.corpus(name)
+                for name in names
+                if name in self.config.teacher.ceiling
+            },
+        }
+        params, files = {"types": self.types}, {"student": self.student}
+        title = f"choose what to watch of {'+'.join(names)}"
+        return Stage("watch", VERSIONS["watch"], params, inputs, files, title=title)
+
     def train(
-        self, regimen: Regimen, *, sample: Stage, pool: Stage | None, seed: int, title: str
+        self,
+        regimen: Regimen,
+        *,
+        sample: Stage,
+        pool: Stage | None,
+        seed: int,
+        title: str,
+        watch: Stage | None = None,
     ) -> Stage:
         """Train one student. It reads only the pools that its curve shows."""
         params = {
@@ -261,6 +296,8 @@ class Graph:
             inputs["original"] = self.encoded(sample)
         if pool is not None:
             inputs["distilled"] = self.encoded(pool)
+        if watch is not None and self.config.training.observations:
+            inputs["watch"] = watch
         files = {"student": self.student}
         return Stage("train", VERSIONS["train"], params, inputs, files, title=f"train {title}")
 
@@ -332,7 +369,12 @@ class Graph:
         on = f" on {distilled}" if regimen.pools == "apart" or other else ""
         about = f"{regimen.name}{on}, {budget} original, seed {seed}"
         about += f" (phase {'+'.join(map(str, phases))})" if phases else " (for labels saved)"
-        train = self.train(regimen, sample=sample, pool=pool, seed=seed, title=about)
+        watch = None
+        if phases and config.training.observations:
+            # Who sees no teacher's labels is watched with all: what others memorise, it cannot.
+            watched = names if pool and not gold else tuple(config.teacher.corpora)
+            watch = self.watch(watched, sample, other)
+        train = self.train(regimen, sample=sample, pool=pool, seed=seed, title=about, watch=watch)
         capped = config.validation.labels == "capped"
         chooser = sample if capped else self.corpus(config.validation.corpus)
         return Cell(

@@ -18,6 +18,7 @@ from nerdistill.study.groups import (
     mean_validation_f1,
 )
 from nerdistill.study.labels_saved import labels_saved
+from nerdistill.study.mechanism import mechanism
 from nerdistill.study.questions import order
 from nerdistill.study.run_details import run_details
 from nerdistill.study.scored import Scored
@@ -79,6 +80,7 @@ def collect(graph: Graph, workspace: Workspace, command: str | None = None) -> J
         "order": scored and order(groups, scored),
         "methods": scored and methods(done, groups, scored),
         "teachers": scored and teachers(graph, groups, scored),
+        "mechanism": mechanism(groups, workspace),
         "errors": errors(groups, workspace),
         "run": run_details(graph, stages_of(graph, workspace), workspace, command),
     }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-Kind = Literal["corpus", "annotate", "sample", "distil", "encode", "train", "evaluate"]
+Kind = Literal["corpus", "annotate", "sample", "distil", "encode", "watch", "train", "evaluate"]
 
 
 @dataclass(frozen=True)

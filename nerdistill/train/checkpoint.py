@@ -12,13 +12,14 @@ import hashlib
 import json
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from nerdistill import files, sharing
+from nerdistill.train.observe import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,7 @@ class Standing:
         fed: word pieces that all students beside each other were fed, filling included.
         useful: those of them that were none.
         seconds: spent so far.
+        observations: what was seen of the student so far.
     """
 
     key: Digest
@@ -73,6 +75,7 @@ class Standing:
     fed: int
     useful: int
     seconds: float
+    observations: list[Observation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,6 @@ def _read(file: Path, digest: str) -> Snapshot:
         raise ValueError("its bytes are not those that were written")
     size = int.from_bytes(data[:8], "little")
     header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["nerdistill"])
-    return Snapshot(
-        Standing(**header["standing"]), Circumstances(**header["circumstances"]), load(data)
-    )
+    standing = header["standing"]
+    standing["observations"] = [Observation(**row) for row in standing["observations"]]
+    return Snapshot(Standing(**standing), Circumstances(**header["circumstances"]), load(data))

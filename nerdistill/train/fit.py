@@ -10,9 +10,11 @@ from nerdistill.labels import iob2_tags
 from nerdistill.student.tagger import load_encoder, load_student, save_tagger
 from nerdistill.train.gpu import slow_because
 from nerdistill.train.loop import Run, TrainingRecord, train
+from nerdistill.train.observe import steps_to_observe
 from nerdistill.train.pool import Pool, prepare
 from nerdistill.train.recipe import stage_starts
 from nerdistill.train.resume import Saving
+from nerdistill.train.watch import UNWATCHED, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +40,8 @@ class Job:
         seed: of the head, the order and dropout.
         out: folder for the tagger; it need not exist.
         checkpoints: where it is saved now and then, and goes on from; None: nowhere.
+        watch: what it is watched with.
+        observations: how often it is looked at besides at the start; 0: never.
     """
 
     student: Path
@@ -48,6 +52,8 @@ class Job:
     seed: int
     out: Path
     checkpoints: Checkpoints | None = None
+    watch: Watch = UNWATCHED
+    observations: int = 0
 
 
 def encode_pools(
@@ -108,4 +114,5 @@ def _run(job: Job) -> Run:
         window_steps=job.recipe.window_steps,
     )
     tagger = load_student(job.student, iob2_tags(job.types), seed=job.seed)
-    return Run(tagger, plan, job.pools, job.recipe, starts, job.seed)
+    observed = steps_to_observe(job.recipe.steps, job.observations)
+    return Run(tagger, plan, job.pools, job.recipe, starts, job.seed, job.watch, observed)

@@ -37,9 +37,9 @@ class FusedStack(Stack):
         # Only linear layers lie there, and each is written in every backward pass.
         self.weights.overwritten = min(places[name][0] for name in linear), self.weights.decayed
 
-    def begin(self, step: int) -> None:
+    def begin(self, step: int, *, drops: bool = True) -> None:
         """See `Stack`."""
-        super().begin(step)
+        super().begin(step, drops=drops)
         for layer in self._layers.values():
             layer.stale = True
 
@@ -54,7 +54,7 @@ class FusedStack(Stack):
     def _added(
         self, hidden: torch.Tensor, x: torch.Tensor, _batch: Batch, place: str
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        x, rate = self._layers[f"{place}.dense"].product(x), self._config.hidden_dropout_prob
+        x, rate = self._layers[f"{place}.dense"].product(x), self._rates.hidden
         names = [f"{place}.{name}" for name in ("LayerNorm.weight", "LayerNorm.bias", "dense.bias")]
         weight, bias, shift = (self.weights.view(self.weights.values, name) for name in names)
         to_weight, to_bias, to_shift = (self.weights.view(self.weights.grads, n) for n in names)
@@ -78,7 +78,7 @@ class FusedStack(Stack):
         config, key = self._config, cast("torch.Tensor", keep)
         students, pieces, width = hidden.shape
         joint = self._layers[place](hidden).view(students * pieces, -1)
-        heads, rate = config.num_attention_heads, config.attention_probs_dropout_prob
+        heads, rate = config.num_attention_heads, self._rates.attention
         found = []
         if batch.short is not None:
             found.append(attend_short(joint, batch.short, heads, key, rate))

@@ -16,9 +16,12 @@ from nerdistill.train.adam import KernelAdam, TorchAdam
 from nerdistill.train.batch import EMPTY, assemble, parts
 from nerdistill.train.gpu import kernels_take, why_no_kernels
 from nerdistill.train.interrupt import deferred
+from nerdistill.train.loss import batch_losses
+from nerdistill.train.observe import Observer
 from nerdistill.train.recipe import rate_at
 from nerdistill.train.resume import resume
 from nerdistill.train.stack import Stack, stackable
+from nerdistill.train.watch import UNWATCHED, Watch
 from nerdistill.train.whole import Whole
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from nerdistill.train.adam import Adam
     from nerdistill.train.batch import Batch
     from nerdistill.train.interrupt import Deferred
+    from nerdistill.train.observe import Observation
     from nerdistill.train.pool import Pool
     from nerdistill.train.recipe import Recipe
     from nerdistill.train.resume import Saving
@@ -50,6 +54,8 @@ class Run:
         recipe: rates, clipping and decay.
         starts: the steps at which a schedule, and its optimizer, starts anew.
         seed: of dropout.
+        watch: what it is watched with.
+        observed: the steps at which it is looked at.
     """
 
     tagger: Tagger
@@ -58,6 +64,8 @@ class Run:
     recipe: Recipe
     starts: Sequence[int]
     seed: int
+    watch: Watch = UNWATCHED
+    observed: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class TrainingRecord:
         useful_tokens: share of the word pieces fed to the model that were no filling.
         seconds: wall time of the loop.
         students: how many were trained side by side.
+        observations: what was seen of the student, step by step.
     """
 
     losses: tuple[float, ...]
@@ -77,6 +86,7 @@ class TrainingRecord:
     useful_tokens: float
     seconds: float
     students: int
+    observations: tuple[Observation, ...] = ()
 
 
 class Students(Protocol):
@@ -87,8 +97,8 @@ class Students(Protocol):
     kernels: bool
     """Whether Triton's kernels do what they can."""
 
-    def begin(self, step: int) -> None:
-        """Start a step."""
+    def begin(self, step: int, *, drops: bool = True) -> None:
+        """Start a step, or a look without dropout."""
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """`(students, words, classes)` of the batch's words."""
@@ -102,6 +112,7 @@ class Course:
         students: the models.
         adam: their optimizer.
         clips: `(students,)`: each one's largest gradient norm, on the device.
+        observer: looks at them.
         step: the next one.
         losses: of each student, those that were read.
         unread: `(students,)` each, on the device: those that were not.
@@ -113,6 +124,7 @@ class Course:
     students: Students
     adam: Adam
     clips: torch.Tensor
+    observer: Observer
     step: int = 0
     losses: list[list[float]] = field(default_factory=list)
     unread: list[torch.Tensor] = field(default_factory=list)
@@ -163,7 +175,7 @@ def train(runs: Sequence[Run], *, task: Task, saving: Saving | None = None) -> l
         with deferred() as signals:
             _learn(course, runs, task, saving, signals)
     course.students.weights.write_back([run.tagger.model for run in runs])
-    return [_record(course, run, own) for run, own in zip(runs, course.losses, strict=True)]
+    return [_record(course, run, k) for k, run in enumerate(runs)]
 
 
 def _learn(
@@ -178,6 +190,7 @@ def _learn(
     examples = 0
     steps = len(runs[0].plan)
     while course.step < steps:
+        course.observer.look(course.step)
         examples += sum(len(run.plan[course.step]) for run in runs)
         _step(course, runs)
         if course.step == steps or course.step % READ_EVERY == 0 or course.on_cpu:
@@ -192,6 +205,8 @@ def _learn(
             saving.save(course)
         if signals:
             signals.deliver()
+    course.observer.look(course.step)
+    course.seconds = before + time.monotonic() - began
 
 
 def _begin(runs: Sequence[Run]) -> Course:
@@ -201,7 +216,8 @@ def _begin(runs: Sequence[Run]) -> Course:
     decays = [run.recipe.weight_decay for run in runs]
     adam = (KernelAdam if students.kernels else TorchAdam)(students.weights, decays)
     clips = students.weights.grads.new_tensor([run.recipe.clip for run in runs])
-    return Course(students, adam, clips, losses=[[] for _ in runs])
+    observer = Observer(students, [run.watch for run in runs], runs[0].observed)
+    return Course(students, adam, clips, observer, losses=[[] for _ in runs])
 
 
 def _students(runs: Sequence[Run]) -> Students:
@@ -226,7 +242,7 @@ def _step(course: Course, runs: Sequence[Run]) -> None:
     cut = [parts(run.plan[course.step], run.pools) for run in runs]
     for shown in zip_longest(*cut, fillvalue=EMPTY):
         batch = assemble(shown, students.device, kernels=students.kernels)
-        found = _losses(students.logits(batch), batch)
+        found = batch_losses(students.logits(batch), batch)
         found.sum().backward()  # type: ignore[no-untyped-call]
         losses += found.detach()
         course.fed += batch.pieces.numel()
@@ -242,21 +258,15 @@ def _step(course: Course, runs: Sequence[Run]) -> None:
     course.step += 1
 
 
-def _losses(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """`(students,)`: the weighted sum of the cross-entropies of each one's words."""
-    classes = batch.classes.flatten()
-    each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), classes, reduction="none")
-    return (each.view(batch.weights.shape) * batch.weights).sum(1)
-
-
-def _record(course: Course, run: Run, losses: Sequence[float]) -> TrainingRecord:
+def _record(course: Course, run: Run, number: int) -> TrainingRecord:
     shown = Counter(pick.pool for picks in run.plan for pick in picks)
     return TrainingRecord(
-        tuple(round(loss, 6) for loss in losses),
+        tuple(round(loss, 6) for loss in course.losses[number]),
         {"original": shown["original"], "distilled": shown["distilled"]},
         course.useful / max(course.fed, 1),
         course.seconds,
         len(course.losses),
+        tuple(course.observer.seen[number]),
     )
 
 

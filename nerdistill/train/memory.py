@@ -19,8 +19,9 @@ MOST = 16
 """Students side by side: more gain little, and a kill would cost more."""
 USABLE = 0.8
 """Of the free memory: the allocator leaves holes, and matrix products need room of their own."""
-PER_WEIGHT = 4 * 5 + 2
-"""Bytes: value, gradient, two moments, transformers' own copy, and the value in bfloat16."""
+PER_WEIGHT = 4 * 6 + 2
+"""Bytes: value, gradient, another to compare it with, two moments, transformers' own copy, and the
+value in bfloat16."""
 
 
 def stacks(config: Mapping[str, object]) -> bool:

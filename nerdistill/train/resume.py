@@ -79,6 +79,7 @@ def _snapshots(course: Course, places: Sequence[Checkpoints]) -> Iterator[Snapsh
             course.fed,
             course.useful,
             course.seconds,
+            course.observer.seen[k],
         )
         values = course.students.weights.values[k]
         tensors = {"values": values, "first": first, "second": second}
@@ -127,6 +128,7 @@ def _restore(course: Course, snapshots: Sequence[Snapshot]) -> None:
         weights.values[k].copy_(tensors["values"])
         course.adam.set_moments(k, tensors["first"], tensors["second"], standing.taken)
         course.losses[k] = list(standing.losses)
+        course.observer.seen[k] = list(standing.observations)
     standing = snapshots[0].standing
     course.step, course.fed, course.useful = standing.step, standing.fed, standing.useful
     course.seconds = standing.seconds

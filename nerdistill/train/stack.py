@@ -7,7 +7,7 @@ one batch. Word pieces lie end to end, without padding; see `nerdistill.train.ba
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
 
 import torch
 from torch.nn.functional import layer_norm
@@ -51,6 +51,20 @@ class BertShape(Protocol):
     attention_probs_dropout_prob: float
     classifier_dropout: float | None
     layer_norm_eps: float
+
+
+class Rates(NamedTuple):
+    """What share of numbers drops out, by place."""
+
+    hidden: float = 0.0
+    attention: float = 0.0
+    classifier: float = 0.0
+
+    @classmethod
+    def of(cls, config: BertShape) -> Self:
+        """Those of training."""
+        hidden, last = config.hidden_dropout_prob, config.classifier_dropout
+        return cls(hidden, config.attention_probs_dropout_prob, hidden if last is None else last)
 
 
 def stackable(model: PreTrainedModel) -> bool:
@@ -100,15 +114,16 @@ class Stack:
                 *(f"{place}.{name}" for name in ("query", "key", "value"))
             )
 
-    def begin(self, step: int) -> None:
-        """Start a step: its dropout, and the weights as they are now."""
+    def begin(self, step: int, *, drops: bool = True) -> None:
+        """Start a step: its dropout, if there is any, and the weights as they are now."""
+        self._rates = Rates.of(self._config) if drops else Rates()
         self._streams: Dropping = self._dropout_of(step)
         self.weights.renew_low()
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """`(students, words, classes)`, in full precision."""
         config = self._config
-        hidden = self._drop(self._embed(batch), batch.counts, config.hidden_dropout_prob)
+        hidden = self._drop(self._embed(batch), batch.counts, self._rates.hidden)
         low = hidden.to(self._layers["classifier"].weight.dtype)
         keep = self._attention_dropout(batch)
         for i in range(config.num_hidden_layers):
@@ -119,9 +134,7 @@ class Stack:
             hidden, low = self._added(hidden, inner, batch, f"{place}.output")
         words = hidden.flatten(0, 1).index_select(0, batch.words.flatten())
         words = words.view(*batch.words.shape, -1)
-        rate = config.classifier_dropout
-        rate = config.hidden_dropout_prob if rate is None else rate
-        words = self._drop(words, batch.spoken, rate)
+        words = self._drop(words, batch.spoken, self._rates.classifier)
         return self._layers["classifier"](words).to(self.weights.values.dtype)
 
     def _dropout_of(self, step: int) -> Dropping:
@@ -201,7 +214,7 @@ class Stack:
         self, hidden: torch.Tensor, x: torch.Tensor, batch: Batch, place: str
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """A layer's output, dropped, added to its input and normed: as it is, and to multiply."""
-        x, rate = self._layers[f"{place}.dense"](x), self._config.hidden_dropout_prob
+        x, rate = self._layers[f"{place}.dense"](x), self._rates.hidden
         if rate:
             kept = self._streams.rows(batch.counts, x.shape[-1], rate, hidden.dtype)
             summed = torch.addcmul(hidden, x.to(hidden.dtype), kept, value=1 / (1 - rate))
@@ -212,7 +225,7 @@ class Stack:
 
     def _attention_dropout(self, batch: Batch) -> list[torch.Tensor | None]:
         """What each layer keeps: `(pairs x heads,)`, by student, window and head; None: all."""
-        config, rate = self._config, self._config.attention_probs_dropout_prob
+        config, rate = self._config, self._rates.attention
         counts = [pairs * config.num_attention_heads for pairs in batch.pairs]
         dtype = self._layers["classifier"].weight.dtype
         return [
@@ -227,6 +240,5 @@ class Stack:
         config = self._config
         students, pieces, width = hidden.shape
         joint = self._layers[place](hidden).view(students * pieces, -1)
-        rate = config.attention_probs_dropout_prob
-        seen = attend(joint, batch, config.num_attention_heads, keep, rate)
+        seen = attend(joint, batch, config.num_attention_heads, keep, self._rates.attention)
         return seen.view(students, pieces, width)

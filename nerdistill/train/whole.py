@@ -26,15 +26,16 @@ class Whole:
     kernels = False
 
     def __init__(self, tagger: Tagger, seed: int) -> None:
-        self._model, self._seed = tagger.model.train(), seed
+        self._model, self._seed = tagger.model, seed
         pad = tagger.tokenizer.pad_token_id
         self._pad = pad if isinstance(pad, int) else 0
         self.weights = Weights([self._model])
         self.weights.bind(self._model)
         self.device = tagger.device
 
-    def begin(self, step: int) -> None:
-        """Start a step: its dropout."""
+    def begin(self, step: int, *, drops: bool = True) -> None:
+        """Start a step: its dropout, if there is any."""
+        self._model.train(mode=drops)
         state = np.random.SeedSequence([self._seed, step]).generate_state(1, np.uint64)
         torch.manual_seed(int(state[0]))
 

@@ -190,8 +190,9 @@ def test_what_two_phases_share_is_trained_once(study: Path) -> None:
 
 
 def test_teacher_does_not_touch_original_only(study: Path) -> None:
-    """Another teacher leaves the key of an original-only training as it was."""
-    first, second = _graph(study), _graph(study, "teacher.error_scale=2.0")
+    """Another teacher leaves an original-only training as it was, where nothing is observed."""
+    unseen = "training.observations=0"
+    first, second = _graph(study, unseen), _graph(study, unseen, "teacher.error_scale=2.0")
     keys = [
         {cell.regimen.name: cell.train.key for cell in graph.cells} for graph in (first, second)
     ]

@@ -17,10 +17,12 @@ import torch
 from nerdistill import files
 from nerdistill.blend.curve import Constant, Step
 from nerdistill.digest import digest_of
+from nerdistill.student.tagger import load_encoder
 from nerdistill.train.checkpoint import Checkpoints
 from nerdistill.train.fit import Job, encode_pools, fit
 from nerdistill.train.recipe import Recipe
 from tests.train.runs import TYPES, sentences
+from tests.train.watched import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,7 @@ RECIPE = Recipe(steps=9, batch_size=4, learning_rate=1e-3)
 
 def jobs(student: Path, place: Path, count: int) -> list[Job]:
     """So many trainings: an epoch of the second ends in mid-step, and it starts anew once."""
+    watch = watching(load_encoder(student))
     pools = encode_pools(student, TYPES, original=sentences(11), distilled=sentences(13))
     restart = Recipe(steps=9, batch_size=4, learning_rate=1e-3, schedule="restart")
     curves: list[tuple[Curve, Recipe]] = [(Constant(0.5), RECIPE), (Step(0.5), restart)]
@@ -47,6 +50,8 @@ def jobs(student: Path, place: Path, count: int) -> list[Job]:
             seed,
             place / f"out-{seed}",
             Checkpoints(place / f"checkpoints-{seed}", digest_of([seed])),
+            watch,
+            observations=4,
         )
         for seed, (curve, recipe) in enumerate(curves[:count], start=1)
     ]

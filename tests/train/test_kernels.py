@@ -17,11 +17,13 @@ from nerdistill.train.fused import FusedStack
 from nerdistill.train.kernels.random import CounterStreams
 from nerdistill.train.kernels.scatter import add_rows
 from nerdistill.train.loop import Course, _step
+from nerdistill.train.observe import Observer
 from nerdistill.train.recipe import Recipe
 from nerdistill.train.stack import Stack
 from nerdistill.train.weights import Weights
 from tests.student_factory import save_tiny_student
 from tests.train.runs import WORDS, exact, planned
+from tests.train.watched import watching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +156,7 @@ def test_a_whole_training(runs: list[Run], pieces: int, monkeypatch: pytest.Monk
     for stack, kind in ((plain, TorchAdam), (fused, KernelAdam)):
         adam = kind(stack.weights, [0.01, 0.0])
         clips = torch.ones(2)
-        course = Course(stack, adam, clips, losses=[[], []])
+        course = Course(stack, adam, clips, Observer(stack, []), losses=[[], []])
         for _ in range(3):
             _step(course, runs)
         found.append((torch.stack(course.unread), stack.weights.values))
@@ -162,6 +164,32 @@ def test_a_whole_training(runs: list[Run], pieces: int, monkeypatch: pytest.Monk
     torch.testing.assert_close(fused_losses, losses, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(fused_values, values, rtol=1e-3, atol=2e-5)
     assert (values - start).abs().max() > 1e-4
+
+
+def test_students_are_looked_at_without_dropout_and_trace(runs: list[Run]) -> None:
+    """What is seen is what torch's layers show, and the weights end with the same bits."""
+    watches = [watching(run.tagger.encoder, seed=k, count=2) for k, run in enumerate(runs)]
+    models, seeds = [run.tagger.model for run in runs], [run.seed for run in runs]
+    plain = Stack(models, seeds)
+    found, ends = [], []
+    for steps in ([1], []):
+        stack = FusedStack(models, seeds)
+        observer = Observer(stack, watches, steps)
+        adam = KernelAdam(stack.weights, [0.01, 0.0])
+        course = Course(stack, adam, torch.ones(2), observer, losses=[[], []])
+        _step(course, runs)
+        plain.weights.values.copy_(stack.weights.values)
+        observer.look(course.step)
+        _step(course, runs)
+        found += [own for own in observer.seen if own]
+        ends.append(stack.weights.values)
+    assert torch.equal(*ends)
+    torch_observer = Observer(plain, watches, [1])
+    torch_observer.look(1)
+    for (one,), (wanted,) in zip(found, torch_observer.seen, strict=True):
+        assert one.memory == wanted.memory
+        for name in ("loss_original", "loss_distilled", "cosine"):
+            assert getattr(one, name) == pytest.approx(getattr(wanted, name), abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ from nerdistill.labels import spans_to_tags
 from nerdistill.progress import Silent
 from nerdistill.student.tagger import load_student
 from nerdistill.train import batch as batches
-from nerdistill.train import gpu, loop
+from nerdistill.train import gpu
 from nerdistill.train.batch import assemble, parts
 from nerdistill.train.fit import Job, encode_pools, fit
+from nerdistill.train.loss import batch_losses
 from nerdistill.train.pool import load_pool, prepare, save_pool
 from nerdistill.train.recipe import Recipe
 from nerdistill.train.stack import Stack
@@ -110,7 +111,7 @@ def _gradients(tagger: Tagger, *pool: Sentence) -> torch.Tensor:
     picks = [Pick("original", i) for i in range(len(pool))]
     for part in parts(picks, {"original": prepare(pool, tagger.encoder, TAGS)}):
         batch = assemble([part], tagger.device)
-        loop._losses(stack.logits(batch), batch).sum().backward()  # type: ignore[no-untyped-call]
+        batch_losses(stack.logits(batch), batch).sum().backward()  # type: ignore[no-untyped-call]
     return stack.weights.grads
 
 

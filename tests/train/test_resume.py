@@ -108,6 +108,22 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     assert_same(student, tmp_path / "place", 1)
 
 
+@pytest.mark.parametrize("step", [6, 4])
+def test_what_was_seen_is_kept(student: Path, tmp_path: Path, step: int) -> None:
+    """A training that goes on has seen what an undisturbed one sees, no step twice or never."""
+    for file in left(student, tmp_path / "place", 2)[: (6 - step) // 2]:
+        file.unlink()
+    observed = []
+    for place in ("place", "whole"):
+        ending = Ending(-1, nothing)
+        own = jobs(student, tmp_path / place, 2)
+        records = fit(own, progress=ending, title="t", every=100)
+        assert ending.said == ([f"goes on after step {step}"] if place == "place" else [])
+        observed.append([record.observations for record in records])
+    assert observed[0] == observed[1]
+    assert [[one.step for one in own] for own in observed[0]] == [[0, 2, 4, 7, 9]] * 2
+
+
 def test_where_all_are_damaged_training_starts_anew(student: Path, tmp_path: Path) -> None:
     """Nothing of them is used."""
     for file in left(student, tmp_path / "place"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nerdistill.study.builders.corpora import build_corpus, build_distil, build_sample
 from nerdistill.study.builders.teacher import build_annotate
 from nerdistill.study.builders.training import build_encode, build_evaluate, build_train
+from nerdistill.study.builders.watch import build_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ BUILDERS: dict[Kind, Callable[[Site], Result]] = {
     "sample": build_sample,
     "distil": build_distil,
     "encode": build_encode,
+    "watch": build_watch,
     "train": build_train,
     "evaluate": build_evaluate,
 }

@@ -12,7 +12,7 @@ from nerdistill.corpus.split import sample, take, without_documents
 from nerdistill.digest import digest_of
 from nerdistill.errors import ConfigError
 from nerdistill.study.builders.same import check_same
-from nerdistill.study.builders.site import CORPUS
+from nerdistill.study.builders.site import CORPUS, HELD_OUT
 from nerdistill.types import Corpus, Document
 
 if TYPE_CHECKING:
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from nerdistill.corpus.audit import Duplicate
     from nerdistill.corpus.split import Unit
     from nerdistill.study.builders.site import Result, Site
+
+
+KEPT_BACK = 64
+"""Sentences of a corpus at most that no student is trained on, to watch what students know."""
+SHARE_KEPT_BACK = 0.05
+"""Of a corpus, at most."""
+FEWEST = 100
+"""Sentences of a corpus of which some are kept back."""
+SEED = 1
+"""Of that choice: it is the same in every study."""
 
 
 def build_corpus(site: Site) -> Result:
@@ -145,7 +155,10 @@ def _cap(drawn: Corpus, most: int, seed: int) -> tuple[Corpus, Corpus]:
 
 
 def build_distil(site: Site) -> Result:
-    """Gather one pool from several labelled corpora; ids carry the corpus's name."""
+    """Gather one pool from several labelled corpora; ids carry the corpus's name.
+
+    A small part of each corpus is kept back, whole documents but for the last.
+    """
     documents = [
         _named(document, name)
         for name, role in site.roles("from-").items()
@@ -155,12 +168,29 @@ def build_distil(site: Site) -> Result:
     heldout = {name: site.read(role) for name, role in site.roles("heldout-").items()}
     drop = bool(site.stage.params["drop_duplicates"])
     pool, dropped = _without_duplicates(pool, heldout, drop=drop)
+    back = {
+        f"{name}/{sentence_id}"
+        for name, role in site.roles("text-").items()
+        for sentence_id in _kept_back(site.read(role))
+    }
+    kept_back = take(pool, lambda _i, _d, s: s.id in back)
+    pool = take(pool, lambda _i, _d, s: s.id not in back)
     write_corpus(pool, site.folder / CORPUS, format="jsonl")
+    write_corpus(kept_back, site.folder / HELD_OUT, format="jsonl")
     return {
         "sentences": len(pool),
+        "heldout": len(kept_back),
         "dropped_duplicates": dropped,
         "near_duplicates": _report_duplicates(pool, heldout, site.folder),
     }
+
+
+def _kept_back(corpus: Corpus) -> set[str]:
+    """The ids of the sentences of a corpus that no student is trained on."""
+    most = min(KEPT_BACK, int(SHARE_KEPT_BACK * len(corpus)))
+    if len(corpus) < FEWEST:
+        return set()
+    return {sentence.id for sentence in sample(corpus, most, seed=SEED, unit="document").sentences}
 
 
 def _named(document: Document, corpus: str) -> Document:

@@ -21,6 +21,9 @@ Result = dict[str, object]
 CORPUS = "corpus.jsonl"
 """The name of the corpus that a stage writes."""
 
+HELD_OUT = "heldout.jsonl"
+"""The name of what a distilled pool keeps back from training."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:

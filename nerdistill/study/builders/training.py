@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.blend.curve import describe
@@ -59,6 +60,7 @@ def build_cohort(sites: Sequence[Site]) -> list[Result]:
             "device": "cuda" if torch.cuda.is_available() else "cpu",
             "threads": torch.get_num_threads(),
             "students": record.students,
+            "observations": [asdict(seen) for seen in record.observations],
             "versions": {"torch": torch.__version__},
         }
         for job, record in zip(jobs, records, strict=True)
@@ -68,6 +70,7 @@ def build_cohort(sites: Sequence[Site]) -> list[Result]:
 def _job(site: Site) -> Job:
     from nerdistill.train.fit import Job
     from nerdistill.train.pool import EMPTY, load_pool
+    from nerdistill.train.watch import UNWATCHED, load_watch
 
     params = site.stage.params
     pools = {
@@ -78,6 +81,7 @@ def _job(site: Site) -> Job:
     }
     spec = cast("Mapping[str, object]", params["curve"])
     curve = build_curve(spec, original=len(pools["original"]), distilled=len(pools["distilled"]))
+    watched = site.stage.inputs.get("watch")
     settings = {name: params[name] for name in Recipe.__dataclass_fields__}
     return Job(
         site.stage.files["student"],
@@ -88,6 +92,8 @@ def _job(site: Site) -> Job:
         site.number("seed"),
         site.folder / MODEL,
         site.workspace.checkpoints(site.stage),
+        UNWATCHED if watched is None else load_watch(site.workspace.folder(watched)),
+        0 if watched is None else site.number("observations"),
     )
 
 
