@@ -12,7 +12,7 @@ from nerdistill.labels import split_tag
 from nerdistill.types import Corpus, Document, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from nerdistill.progress import Task
     from nerdistill.student.encode import Window
@@ -36,8 +36,35 @@ def predict_tags(
         windows: False cuts long sentences off as plain truncation does; words behind the cut are
             then predicted as O.
     """
-    coded = tagger.encoder.encode([s.tokens for s in sentences], windows=windows)
     tags = [["O"] * len(sentence.tokens) for sentence in sentences]
+    for number, window, classes in read_windows(
+        tagger, sentences, _best, task=task, windows=windows
+    ):
+        row: list[int] = classes.tolist()
+        for word, head in enumerate(window.heads, start=window.first_word):
+            tags[number][word] = tagger.tags[row[head]]
+    return tags
+
+
+def read_windows(
+    tagger: Tagger,
+    sentences: Sequence[Sentence],
+    take: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    task: Task,
+    windows: bool = True,
+) -> Iterator[tuple[int, Window, torch.Tensor]]:
+    """Each window with its sentence's number and, for each of its positions, what was taken.
+
+    Args:
+        tagger: left in evaluation mode.
+        sentences: to read.
+        take: makes what is wanted of a batch's logits, `(windows, positions, classes)`; only that
+            leaves the device.
+        task: advanced by one a sentence.
+        windows: as for `predict_tags`.
+    """
+    coded = tagger.encoder.encode([s.tokens for s in sentences], windows=windows)
     items = [(window, number) for number, found in enumerate(coded) for window in found]
     items.sort(key=lambda item: len(item[0].pieces))
     most = BATCH_PIECES.get(tagger.device.type, BATCH_PIECES["cuda"])
@@ -45,21 +72,22 @@ def predict_tags(
     for i, (window, _) in enumerate(items):
         if len(window.pieces) * (i + 1 - cuts[-1]) > most and i > cuts[-1]:
             cuts.append(i)
-    model = tagger.model
-    model.train(mode=False)
-    with torch.inference_mode():
-        for start, end in pairwise((*cuts, len(items))):
-            batch = items[start:end]
-            classes = _classes(tagger, model, [window for window, _ in batch])
-            for (window, number), row in zip(batch, classes, strict=True):
-                for word, head in enumerate(window.heads, start=window.first_word):
-                    tags[number][word] = tagger.tags[row[head]]
-            task.advance(sum(window.first_word == 0 for window, _ in batch))
-    return tags
+    tagger.model.train(mode=False)
+    for start, end in pairwise((*cuts, len(items))):
+        batch = items[start:end]
+        with torch.inference_mode():
+            taken = take(_logits(tagger, [window for window, _ in batch])).cpu()
+        for (window, number), row in zip(batch, taken, strict=True):
+            yield number, window, row
+        task.advance(sum(window.first_word == 0 for window, _ in batch))
 
 
-def _classes(tagger: Tagger, model: torch.nn.Module, windows: Sequence[Window]) -> list[list[int]]:
-    """The best class at every position; `[window][position]`."""
+def _best(logits: torch.Tensor) -> torch.Tensor:
+    return logits.argmax(-1)
+
+
+def _logits(tagger: Tagger, windows: Sequence[Window]) -> torch.Tensor:
+    """`(windows, positions, classes)`."""
     longest = max(len(window.pieces) for window in windows)
     pad = tagger.tokenizer.pad_token_id
     pieces = torch.full((len(windows), longest), pad if isinstance(pad, int) else 0)
@@ -68,9 +96,10 @@ def _classes(tagger: Tagger, model: torch.nn.Module, windows: Sequence[Window]) 
         pieces[row, : len(window.pieces)] = torch.tensor(window.pieces)
         mask[row, : len(window.pieces)] = 1
     device = tagger.device
-    logits = model(input_ids=pieces.to(device), attention_mask=mask.to(device)).logits
-    best: list[list[int]] = logits.argmax(-1).tolist()
-    return best
+    logits: torch.Tensor = tagger.model(
+        input_ids=pieces.to(device), attention_mask=mask.to(device)
+    ).logits
+    return logits
 
 
 def tags_to_entities(tags: Sequence[str]) -> tuple[Span, ...]:

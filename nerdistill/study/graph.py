@@ -24,6 +24,7 @@ from nerdistill.study.phases import (
 )
 from nerdistill.study.sources import find
 from nerdistill.study.stage import Stage
+from nerdistill.study.treatments import treated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ class Cell:
         subset_seed: of the original sample.
         seed: of the head, the order and dropout.
         sample: the stage that drew the original sample.
-        pool: the stage that made the distilled pool, or None.
+        pool: the stage that made the distilled pool, or None; a treated one is made from it.
         other: name of the other teacher that labelled it, or None.
         train: the stage that trains.
         validation: the stage that scores on validation.
@@ -374,7 +375,12 @@ class Graph:
             # Who sees no teacher's labels is watched with all: what others memorise, it cannot.
             watched = names if pool and not gold else tuple(config.teacher.corpora)
             watch = self.watch(watched, sample, other)
-        train = self.train(regimen, sample=sample, pool=pool, seed=seed, title=about, watch=watch)
+        shown = pool
+        if pool is not None and regimen.treatment is not None:
+            shown = treated(
+                self, regimen.treatment, pool=pool, sample=sample, seed=seed, watch=watch
+            )
+        train = self.train(regimen, sample=sample, pool=shown, seed=seed, title=about, watch=watch)
         capped = config.validation.labels == "capped"
         chooser = sample if capped else self.corpus(config.validation.corpus)
         return Cell(

@@ -12,6 +12,7 @@ from nerdistill.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nerdistill.blend.treat import How
     from nerdistill.study.config import StudyConfig
     from nerdistill.train.recipe import Schedule
 
@@ -25,6 +26,24 @@ Pools = Literal["none", "together", "apart", "gold"]
 
 MeanShare = float | Literal["as-is", "natural"]
 """Warp the curve to this mean; leave it; or the distilled pool's share of both pools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What is done to the distilled pool before it is trained on; see `blend.treat`.
+
+    Attributes:
+        how: the treatment.
+        judges: regimens of the students that are asked about the teacher's labels; all count alike.
+        trust: how far the teacher is heard where students' labels replace its own.
+        folds: those who learnt from the pool judge a fold that they did not learn from; 1: they
+            judge what they learnt.
+    """
+
+    how: How
+    judges: tuple[str, ...]
+    trust: float = 0.0
+    folds: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +61,7 @@ class Regimen:
         rate: times the study's learning rate.
         tuning: it is one of the settings that original data alone are tried with.
         candidate: it meets test only if validation chooses it among all candidates.
+        treatment: makes another pool of the distilled one first.
     """
 
     name: str
@@ -54,6 +74,7 @@ class Regimen:
     rate: float = 1.0
     tuning: bool = False
     candidate: bool = False
+    treatment: Treatment | None = None
 
     def spec(self, mean_share: float) -> dict[str, object]:
         """What its curve is made from, as plain data; `study` stands for `mean_share`."""
@@ -70,6 +91,14 @@ MIXED = Regimen("mixed", "constant", {"share": 0.5})
 SIMPLE_MIX = Regimen("simple-mix", "step")
 RESTART = Regimen("simple-mix-restart", "step", schedule="restart")
 REVERSE = Regimen("original-then-distilled", "step", {"first": 0.0, "then": 1.0})
+
+COMMITTEE = Treatment("relabelled", ("original", "simple-mix", "sigmoid"), trust=1.0)
+
+
+def _treated(name: str, treatment: Treatment, base: Regimen = SIMPLE_MIX) -> Regimen:
+    """A regimen on a treated pool."""
+    return replace(base, name=name, treatment=treatment, candidate=True)
+
 
 PHASES: dict[Phase, tuple[Regimen, ...]] = {
     1: (ORIGINAL, DISTILLED, DISTILLED_APART, MIXED_NATURAL, GOLD_CEILING),
@@ -117,7 +146,17 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
             pools="none",
         ),
     ),
-    5: (),
+    5: (
+        SIMPLE_MIX,
+        _treated("confidence", Treatment("confidence", ("simple-mix",))),
+        _treated("masked", Treatment("masked", ("distilled",))),
+        _treated("agreed", Treatment("agreed", ("simple-mix",))),
+        _treated("self-trained", Treatment("relabelled", ("simple-mix",), folds=1)),
+        _treated("relabelled", Treatment("relabelled", ("simple-mix",))),
+        _treated("corrected", Treatment("relabelled", ("original",), trust=1.0)),
+        _treated("committee", COMMITTEE),
+        _treated("committee-mixed", COMMITTEE, MIXED),
+    ),
     6: (),
 }
 """The built-in regimens of each phase, in the order of its table."""

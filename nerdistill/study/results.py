@@ -136,7 +136,8 @@ def _distilled(done: list[Cell], workspace: Workspace) -> list[Json]:
 def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
     trained = workspace.result(cell.train)
     stages = (cell.train, cell.validation, cell.test)
-    seconds = sum(cast("float", (workspace.record(stage) or {})["seconds"]) for stage in stages)
+    records = [record for stage in stages if (record := workspace.record(stage))]
+    seconds = sum(cast("float", record["seconds"]) for record in records)
     return {
         "phases": list(cell.phases),
         "regimen": cell.regimen.name,

@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-Kind = Literal["corpus", "annotate", "sample", "distil", "encode", "watch", "train", "evaluate"]
+Kind = Literal[
+    "corpus",
+    "annotate",
+    "sample",
+    "distil",
+    "fold",
+    "encode",
+    "watch",
+    "train",
+    "predict",
+    "treat",
+    "evaluate",
+]
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,11 @@ class Stage:
             "inputs": {role: stage.key for role, stage in self.inputs.items()},
             "files": {role: content_digest(path) for role, path in self.files.items()},
         }
+
+    @cached_property
+    def learnt(self) -> bool:
+        """Whether a student is trained for it, or for something that it reads."""
+        return self.kind == "train" or any(stage.learnt for stage in self.inputs.values())
 
     @property
     def folder_name(self) -> str:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nerdistill.errors import ConfigError, CorpusError
-from nerdistill.study.executors import prepare, ray_cluster
+from nerdistill.study.executors import prepare, ray, ray_cluster
 from nerdistill.study.executors.ray import Ray
+from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace
 from tests.study.test_executors import PACE, SETTINGS, Listener, found, trainer, whole
 from tests.study.test_study_run import _graph, study
+from tests.study.test_treatments import treating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +91,21 @@ def test_what_is_killed_costs_only_its_stage(
     assert f"Ray: 2 slots on 2 nodes, {how}" in listener.said
     assert found(study, workspace) == whole
     assert not list(workspace.root.glob(".probe*"))
+
+
+def test_pools_that_students_make_travel_too(
+    study: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cluster: Any,  # noqa: ANN401 - Ray's
+) -> None:
+    """Students judge on the nodes, the pool is treated here, and others learn from it there."""
+    workspace = Workspace(tmp_path / "work", PACE)
+    graph = treating(study, 'regimens=["simple-mix", "relabelled"]')
+    # What the cluster leaves would be done by this process.
+    monkeypatch.setattr(ray, "run_stages", lambda *_, **__: pytest.fail("something was left"))
+    Ray(cluster.address, shared=False).run(graph, workspace, Listener())
+    assert all(workspace.record(stage) for stage in stages_of(graph, workspace))
 
 
 def test_what_a_task_meets_is_the_studys(

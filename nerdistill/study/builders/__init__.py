@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nerdistill.study.builders.corpora import build_corpus, build_distil, build_sample
 from nerdistill.study.builders.teacher import build_annotate
 from nerdistill.study.builders.training import build_encode, build_evaluate, build_train
+from nerdistill.study.builders.treatment import build_fold, build_predict, build_treat
 from nerdistill.study.builders.watch import build_watch
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ BUILDERS: dict[Kind, Callable[[Site], Result]] = {
     "annotate": build_annotate,
     "sample": build_sample,
     "distil": build_distil,
+    "fold": build_fold,
     "encode": build_encode,
     "watch": build_watch,
     "train": build_train,
+    "predict": build_predict,
+    "treat": build_treat,
     "evaluate": build_evaluate,
 }

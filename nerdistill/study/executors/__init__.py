@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from nerdistill.study.runner import LEARNING, run_stages
+from nerdistill.study.runner import run_stages
 from nerdistill.study.stages import stages_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,6 @@ def prepare(graph: Graph, workspace: Workspace, progress: Progress) -> bool:
     here alone.
     """
     stages = stages_of(graph, workspace)
-    data = [stage for stage in stages if stage.kind not in LEARNING]
+    data = [stage for stage in stages if not stage.learnt]
     run_stages(f"data of {graph.config.name}", data, workspace, progress)
     return any(workspace.record(stage) is None for stage in stages)

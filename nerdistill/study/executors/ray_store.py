@@ -14,7 +14,7 @@ from nerdistill.study.executors.packed import Packed, pack, unpack
 from nerdistill.study.executors.ray_cluster import outcome
 from nerdistill.study.executors.ray_tasks import build_apart
 from nerdistill.study.lease import LeaseLostError
-from nerdistill.study.runner import LEARNING
+from nerdistill.study.runner import run_stages
 from nerdistill.study.stages import stages_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Unit = list["Stage"]
 """What one task makes: students and their scores, so that no student travels to be scored."""
+READING = frozenset({"evaluate", "predict"})
+"""Stages that read a student."""
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Apart:
 
     Attributes:
         ray: connected.
-        graph: the study; all but trainings and scores are finished.
+        graph: the study; what no student is trained for is finished.
         board: told what is finished; its workspace is filled.
         count: tasks at a time.
         options: of a task.
@@ -50,6 +52,7 @@ class Apart:
     options: dict[str, object]
     cohort: int | None
     _shipped: dict[Digest, Any] = field(default_factory=dict)
+    _tried: set[Digest] = field(default_factory=set)
 
     def run(self) -> None:
         """Do what is missing.
@@ -59,7 +62,13 @@ class Apart:
             NerdistillError: what a task met.
         """
         student = self.ray.put(pack(self.graph.student))
-        units, running, died = self._units(), dict[Any, Unit](), 0
+        while units := self._units():
+            self._run_units(units, student)
+            self._finish_between()
+
+    def _run_units(self, units: list[Unit], student: Any) -> None:  # noqa: ANN401 - Ray's
+        """Have tasks make what needs students that can be trained now."""
+        running, died = dict[Any, Unit](), 0
         try:
             while units or running:
                 while units and len(running) < self.count:
@@ -80,13 +89,32 @@ class Apart:
                 "`ray status` and the logs of the nodes tell why. Run the study again: it resumes.",
             )
 
+    def _finish_between(self) -> None:
+        """Finish here what stands between students that are trained and those that wait for it."""
+        ready: list[Stage] = []
+        for stage in stages_of(self.graph, self.board.workspace):
+            if stage.kind != "train" and stage.kind not in READING and self._readable(stage, ready):
+                ready.append(stage)
+        run_stages("pools", ready, self.board.workspace, self.board.progress)
+
+    def _readable(self, stage: Stage, soon: Unit) -> bool:
+        """Whether all that a stage reads is there, or will be."""
+        keys = {one.key for one in soon}
+        record = self.board.workspace.record
+        return all(one.key in keys or record(one) for one in stage.inputs.values())
+
     def _units(self) -> list[Unit]:
-        """What is missing, students with their scores, in the order of the study."""
+        """What is missing and can be made: students, with what reads them, in the study's order."""
         models: dict[Digest, Unit] = {}
         for stage in stages_of(self.graph, self.board.workspace):
-            if stage.kind in LEARNING and self.board.workspace.record(stage) is None:
-                model = stage if stage.kind == "train" else stage.inputs["model"]
-                models.setdefault(model.key, []).append(stage)
+            if self.board.workspace.record(stage) is not None or stage.key in self._tried:
+                continue
+            if stage.kind == "train" and self._readable(stage, []):
+                models[stage.key] = [stage]
+            elif stage.kind in READING:
+                model = stage.inputs["model"]
+                if model.key in models or self.board.workspace.record(model) is not None:
+                    models.setdefault(model.key, []).append(stage)
         groups, size = list(models.values()), self._size(len(models))
         return [
             list(chain.from_iterable(groups[first : first + size]))
@@ -102,6 +130,7 @@ class Apart:
         return min(MOST, -(-students // self.count)) if "num_gpus" in self.options else 1
 
     def _start(self, unit: Unit, student: Any) -> Any:  # noqa: ANN401 - Ray's
+        self._tried |= {stage.key for stage in unit}
         task, pace = self.ray.remote(build_apart), self.board.workspace.leases.pace
         return task.options(**self.options).remote(
             unit, pace, self.cohort, sharing.shared_with(), student, *self._inputs(unit)

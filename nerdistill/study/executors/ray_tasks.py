@@ -14,7 +14,7 @@ from nerdistill.digest import digest_folder
 from nerdistill.errors import WorkspaceError
 from nerdistill.progress import Silent
 from nerdistill.study.executors.packed import Packed, pack, unpack
-from nerdistill.study.runner import LEARNING, run_stages
+from nerdistill.study.runner import run_stages
 from nerdistill.study.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def build_apart(
 
 def _placed(stage: Stage, student: Path) -> Stage:
     """A training, or the score of one, with the student where it lies on this node."""
-    if stage.kind not in LEARNING:
+    if not stage.learnt:
         return stage
     inputs = {role: _placed(one, student) for role, one in stage.inputs.items()}
     files = {role: student if role == "student" else path for role, path in stage.files.items()}

@@ -1,0 +1,119 @@
+"""Which stages a treated pool needs: students that judge the teacher's labels, and what they say.
+
+A judge that learns from the distilled pool is trained once for each fold, on the original sample
+and the other folds, and judges that fold alone. One that learns from the original sample alone
+judges the whole pool. No validation or test sentence is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nerdistill.study.phases import PHASES
+from nerdistill.study.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nerdistill.study.graph import Graph
+    from nerdistill.study.phases import Regimen, Treatment
+
+VERSIONS = {"fold": 1, "predict": 1, "treat": 1}
+"""Of each builder, as in `graph.VERSIONS`."""
+
+
+def treated(
+    graph: Graph,
+    treatment: Treatment,
+    *,
+    pool: Stage,
+    sample: Stage,
+    seed: int,
+    watch: Stage | None,
+) -> Stage:
+    """The stage that makes another pool of a distilled one.
+
+    Args:
+        graph: the study.
+        treatment: what is done.
+        pool: what the teacher labelled.
+        sample: the original sentences; judges are trained on them, too.
+        seed: of the judges.
+        watch: what the study's own trainings on this pool are watched with: judges on all of it
+            are these.
+    """
+    bench = _Bench(graph, pool, sample, seed, watch)
+    inputs = {"pool": pool}
+    if treatment.how == "masked":
+        inputs |= {"sample": sample, **dict(bench.on_sample(treatment))}
+    else:
+        inputs |= dict(bench.on_pool(treatment))
+    if treatment.how == "confidence":
+        inputs |= {role: one for role, one in pool.inputs.items() if role.startswith("from-")}
+    params = {
+        "how": treatment.how,
+        "trust": treatment.trust,
+        "folds": treatment.folds,
+        "types": graph.types,
+    }
+    title = f"{treatment.how}: other labels or weights for what was made by: {pool.title}"
+    return Stage("treat", VERSIONS["treat"], params, inputs, title=title)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Where judges come from; attributes as in `treated`."""
+
+    graph: Graph
+    pool: Stage
+    sample: Stage
+    seed: int
+    watch: Stage | None
+
+    def on_pool(self, treatment: Treatment) -> Iterator[tuple[str, Stage]]:
+        """What each judge says of the pool, by role: `whole-JUDGE` or `fold-JUDGE-FOLD`."""
+        for number, judge in enumerate(map(_regimen, treatment.judges)):
+            if judge.pools == "none":
+                yield f"whole-{number}", self._predict(self._train(judge, None), self.pool)
+            elif treatment.folds == 1:
+                yield f"whole-{number}", self._predict(self._train(judge, self.pool), self.pool)
+            else:
+                for fold in range(treatment.folds):
+                    rest, own = (
+                        self._fold(treatment.folds, fold, part) for part in ("rest", "own")
+                    )
+                    model = self._train(judge, rest, f", without fold {fold}", watched=False)
+                    yield f"fold-{number}-{fold}", self._predict(model, own)
+
+    def on_sample(self, treatment: Treatment) -> Iterator[tuple[str, Stage]]:
+        """What students who learnt the teacher's labels alone say of the original sample."""
+        for number, judge in enumerate(map(_regimen, treatment.judges)):
+            yield f"whole-{number}", self._predict(self._train(judge, self.pool), self.sample)
+
+    def _fold(self, folds: int, fold: int, part: str) -> Stage:
+        params = {"folds": folds, "fold": fold, "part": part}
+        title = f"fold {fold} of {folds}, {part}, of what was made by: {self.pool.title}"
+        return Stage("fold", VERSIONS["fold"], params, {"pool": self.pool}, title=title)
+
+    def _train(
+        self, judge: Regimen, pool: Stage | None, more: str = "", *, watched: bool = True
+    ) -> Stage:
+        return self.graph.train(
+            judge,
+            sample=self.sample,
+            pool=pool,
+            seed=self.seed,
+            title=f"judge {judge.name}{more}, seed {self.seed}",
+            watch=self.watch if watched else None,
+        )
+
+    def _predict(self, model: Stage, corpus: Stage) -> Stage:
+        inputs = {"model": model, "corpus": corpus}
+        title = f"ask what was made by: {model.title}"
+        return Stage("predict", VERSIONS["predict"], {}, inputs, title=title)
+
+
+def _regimen(name: str) -> Regimen:
+    """The built-in regimen of a name."""
+    return next(one for members in PHASES.values() for one in members if one.name == name)
