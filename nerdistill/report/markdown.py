@@ -18,6 +18,7 @@ from nerdistill.report.answers import (
 )
 from nerdistill.report.error_tables import error_tables
 from nerdistill.report.figures import curves_svg, f1_svg
+from nerdistill.report.mechanism_table import mechanism_section
 from nerdistill.report.tables import SIMULATED, evidence_table, markdown_table, plain, tables
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def report(results: Json) -> str:
         parts += ["![Blending curves](curves.svg)", "![F1 by regimen](f1.svg)"]
     parts += _sureness(results)
     parts += _answers(results)
+    parts += mechanism_section(results)
     parts += _errors(results)
     parts += [
         "## Human labels",
@@ -233,7 +235,7 @@ def _human_labels(results: Json) -> str:
         )
     lines += [
         f"- Distilled pool {plain(str(row['name']))}: {row['sentences']:,} sentences, "
-        f"{_duplicates(row)}."
+        f"{row.get('heldout', 0)} more kept back to watch training, {_duplicates(row)}."
         for row in cast("list[Json]", results["distilled"])
     ]
     return "\n".join(lines)

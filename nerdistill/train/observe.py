@@ -1,6 +1,7 @@
 """Look at students between two steps: what they have learnt, forgotten and memorised.
 
 Nothing here changes what is trained: there is no dropout, and gradients are zero again afterwards.
+A look at 224 sentences costs as much as six steps of 16: nine looks make 400 steps 13 % longer.
 """
 
 from __future__ import annotations
