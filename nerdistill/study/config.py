@@ -219,8 +219,7 @@ class Training(Section):
     window_steps: PositiveInt = 32
     """Steps that are filled with sentences of similar length together, to save padding."""
     observations: Annotated[int, Field(ge=0)] = 8
-    """How often, besides at the start, training records what it has learnt and forgotten; 0: never.
-    """
+    """How often, besides at the start, training records what was learnt and forgotten; 0: never."""
 
 
 class OwnCurve(Section):

@@ -81,7 +81,7 @@ def fit(
     """Train pretrained students of one shape on their blends, and save the taggers.
 
     Args:
-        jobs: with equally many steps.
+        jobs: with equally many steps and observations.
         progress: gets one task, a step a unit.
         title: of that task.
         every: steps between two checkpoints; None: as the time tells.

@@ -158,7 +158,7 @@ def train(runs: Sequence[Run], *, task: Task, saving: Saving | None = None) -> l
     What one learns does not depend on the others, but for the order in which floats are added.
 
     Args:
-        runs: with equally many steps.
+        runs: with equally many steps, looked at after the same ones.
         task: advanced by one a step.
         saving: where they are saved now and then, and go on from; a signal then waits for that.
 

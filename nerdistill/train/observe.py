@@ -35,7 +35,7 @@ DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen of one student.
+    """What was seen of one student, in plain numbers.
 
     Attributes:
         step: how many steps it had taken.
@@ -97,11 +97,10 @@ class Observer:
             others = [self._loss(batches) for batches in self._others]
             memory = self._remembered()
         compared, cosines = self._compare()
+        totals = [(one + other).tolist() for one, other in zip(others, compared, strict=True)]
         losses = [
-            [_told(loss) if len(pool) else None for pool, loss in zip(pools, both, strict=True)]
-            for pools, both in zip(
-                self._held_out, (torch.stack(others) + torch.stack(compared)).tolist(), strict=True
-            )
+            [_told(loss) if len(pool) else None for pool, loss in zip(pools, total, strict=True)]
+            for pools, total in zip(self._held_out, totals, strict=True)
         ]
         for own, numbers in zip(self.seen, zip(*losses, cosines, memory, strict=True), strict=True):
             own.append(Observation(step, *numbers))

@@ -76,8 +76,8 @@ Error = tuple[int, int, int]
 def errors_in(teacher: Sequence[Span], gold: Sequence[Span], length: int) -> list[Error]:
     """Where a teacher errs in a sentence of `length` words: a place an entity that is not right.
 
-    A place is the words of gold's entity and of the teacher's in its stead. Where the tags of both
-    are the same although the entities are not, since the error lies beside these words, is none.
+    A place is the words of gold's entity and of the teacher's in its stead. Words at which both
+    have the same tags are no place: the error then lies beside them.
     """
     said, right = spans_to_tags(teacher, length), spans_to_tags(gold, length)
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,13 @@ from nerdistill.train.batch import assemble, parts
 from nerdistill.train.checkpoint import Checkpoints
 from nerdistill.train.gpu import kernels_take, why_no_kernels
 from nerdistill.train.loop import Run, train
+from nerdistill.train.observe import Observer, steps_to_observe
 from nerdistill.train.recipe import Recipe
 from nerdistill.train.resume import Saving
 from nerdistill.train.stack import Stack
 from tests.student_factory import save_tiny_student
 from tests.train.runs import WORDS, exact, planned, trained, weights
+from tests.train.watched import watching
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +106,28 @@ def test_training_repeats_itself_to_the_bit(student: Path, tmp_path: Path) -> No
         one, *others = (weights(run.tagger) for run in runs)
         for other in others:
             assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_looking_changes_no_bit(student: Path) -> None:
+    """With the kernels students end as unseen ones, and what is seen is near what layers show."""
+    seen, unseen = cohort(student), cohort(student)
+    watches = [watching(run.tagger.encoder, seed=seed) for seed, run in enumerate(seen, start=1)]
+    seen = [
+        replace(run, watch=watch, observed=steps_to_observe(RECIPE.steps, 4))
+        for run, watch in zip(seen, watches, strict=True)
+    ]
+    plain = Observer(Stack([run.tagger.model for run in seen], [1, 2, 3], low=False), watches, [0])
+    plain.look(0)
+    records = trained(seen)
+    trained(unseen)
+    for one, other in zip(seen, unseen, strict=True):
+        before = weights(other.tagger)
+        assert all(torch.equal(now, before[name]) for name, now in weights(one.tagger).items())
+    for record, (wanted,) in zip(records, plain.seen, strict=True):
+        assert [one.step for one in record.observations] == [0, 6, 12, 18, 24]
+        for name in ("loss_original", "loss_distilled", "cosine"):
+            found = getattr(record.observations[0], name)
+            assert found == pytest.approx(getattr(wanted, name), rel=0.05, abs=0.02)
 
 
 def _key(number: int) -> Digest:
