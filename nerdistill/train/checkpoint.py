@@ -157,5 +157,9 @@ def _read(file: Path, digest: str) -> Snapshot:
     size = int.from_bytes(data[:8], "little")
     header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["nerdistill"])
     standing = header["standing"]
-    standing["observations"] = [Observation(**row) for row in standing["observations"]]
-    return Snapshot(Standing(**standing), Circumstances(**header["circumstances"]), load(data))
+    seen = [Observation(**row) for row in standing.pop("observations", [])]
+    return Snapshot(
+        Standing(**standing, observations=seen),
+        Circumstances(**header["circumstances"]),
+        load(data),
+    )
