@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
-from nerdistill.report.tables import TableData, markdown_table
+from nerdistill.report.tables import TableData, head, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def mechanism_section(results: Json) -> list[str]:
     rows = cast("list[Json]", mechanism["rows"])
     largest = max(cast("int", row["budget"]) for row in rows)
     shown = tuple(_row(row) for row in rows if row["budget"] == largest)
-    title = f"At the end of training, with {largest} original sentences"
+    title = head(f"At the end of training, with {largest} original sentences", results)
     table = TableData(title, COLUMNS, shown)
     return ["## What students learn and forget", HOW.strip(), markdown_table(table)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nerdistill.report.mechanism_table import mechanism_section
 
 Json = dict[str, object]
+STUDY: Json = {"simulated": True, "note": ""}
 
 
 def row(regimen: str, budget: int, memory: Json) -> Json:
@@ -31,10 +32,10 @@ def test_the_end_of_training_stands_in_a_table() -> None:
         "other": [1, 0.25, 0.25],
     }
     rows = [row("mixed", 100, {}), row("mixed", 500, {"all": shares, "missed": shares})]
-    head, how, table = mechanism_section({"mechanism": {"rows": rows}})
-    assert head == "## What students learn and forget"
+    title, how, table = mechanism_section({**STUDY, "mechanism": {"rows": rows}})
+    assert title == "## What students learn and forget"
     assert "forgotten" in how
-    assert "with 500 original sentences" in table
+    assert "with 500 original sentences · SIMULATED" in table
     (line,) = [line for line in table.splitlines() if "mixed" in line]
     assert line == "| mixed | web | 0.500 | 0.750 (0.250) | 25.0 | 50.0 | 50.0 | 0.12 |"
 
@@ -42,7 +43,7 @@ def test_the_end_of_training_stands_in_a_table() -> None:
 def test_what_was_not_measured_is_a_dash() -> None:
     """A study without gold of its teacher's sentences, and without distilled ones held out."""
     bare = row("original", 100, {}) | {"distilled": None, "loss_distilled": [None] * 3}
-    table = mechanism_section({"mechanism": {"rows": [bare]}})[-1]
+    table = mechanism_section({**STUDY, "mechanism": {"rows": [bare]}})[-1]
     assert "| original | - | 0.500 | - | - | - | - | 0.12 |" in table
 
 
