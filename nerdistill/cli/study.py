@@ -187,16 +187,19 @@ def _present(graph: Graph, place: Workspace, command: str, *, as_json: bool) -> 
 
     results = collect(graph, place, command)
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    file, page = place.root / "results.json", place.root / "report.md"
-    made = (file, page, place.root / ERRORS, place.root / "cells.csv")
+    file, page = place.root / "results.json", place.root / "report.html"
+    names = ("report.md", "cells.csv", ERRORS)
+    made = (file, page, *(place.root / name for name in names))
     written = all(one.is_file() for one in made)
     if not (written and file.read_text(encoding="utf-8") == text):
         from nerdistill.report.cells_csv import cells_csv
+        from nerdistill.report.html import write_page
         from nerdistill.report.markdown import write_report
 
         write_whole(place.root / ERRORS, example_lines(scored_groups(graph, place), place))
         write_report(results, place.root)
         write_whole(place.root / "cells.csv", cells_csv(results))
+        write_page(results, place.root)
         write_whole(file, text)
     winner = write_winner(results, place.root)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from nerdistill.report.tables import Json, TableData
+from nerdistill.report.tables import Json, TableData, head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,9 @@ def saved_table(results: Json) -> TableData:
         )
         for row in cast("list[Json]", saved["regimens"])
     )
-    return TableData("Human-labelled sentences that each regimen is worth", columns, rows)
+    return TableData(
+        head("Human-labelled sentences that each regimen is worth", results), columns, rows
+    )
 
 
 def reference_table(results: Json) -> TableData:
@@ -91,7 +93,7 @@ def reference_table(results: Json) -> TableData:
         for row in cast("list[Json]", saved["original"])
     )
     title = f"Original data alone ({saved['reference']})"
-    return TableData(title, ("budget", "steps", "rate", "test F1"), rows)
+    return TableData(head(title, results), ("budget", "steps", "rate", "test F1"), rows)
 
 
 def order_table(results: Json) -> TableData:
@@ -107,7 +109,7 @@ def order_table(results: Json) -> TableData:
         for row in cast("list[Json]", order["comparisons"])
     )
     columns = ("question", "budget", "difference of", "points", "p (Holm)", "answer")
-    return TableData("What the order does, in points of test F1", columns, rows)
+    return TableData(head("What the order does, in points of test F1", results), columns, rows)
 
 
 def methods_table(results: Json) -> TableData:
@@ -126,7 +128,9 @@ def methods_table(results: Json) -> TableData:
             )
         )
     columns = ("regimen", "budget", "trainings", "valid. F1")
-    return TableData("Other uses of distilled labels, on validation", columns, tuple(rows))
+    return TableData(
+        head("Other uses of distilled labels, on validation", results), columns, tuple(rows)
+    )
 
 
 def method_lines(results: Json) -> Sequence[str]:
@@ -177,7 +181,7 @@ def teachers_table(results: Json) -> TableData:
             )
         )
     columns = ("teacher", "its F1", "budget", "regimen", "gain over original", "p")
-    return TableData("Teacher quality: gain in test F1", columns, tuple(rows))
+    return TableData(head("Teacher quality: gain in test F1", results), columns, tuple(rows))
 
 
 def _place(row: Json) -> tuple[int, str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
+from nerdistill.report.prose import MECHANISM
 from nerdistill.report.tables import TableData, head, markdown_table
 
 if TYPE_CHECKING:
@@ -12,14 +13,6 @@ if TYPE_CHECKING:
 
     from nerdistill.report.tables import Json
 
-HOW = """
-Losses are means per word of held-out sentences. The loss on distilled labels is told at the end
-and, in brackets, where it was lowest: what lies between has been forgotten. Of the training
-sentences whose teacher's labels gold refutes, the table tells at how many places a student repeats
-the teacher or gives gold, and of the entities that the teacher missed, how many it finds;
-original-only students never saw these labels. The cosine is that between the gradients of an
-original and a distilled batch, the mean over training: below 0 the two pull apart.
-"""
 COLUMNS = (
     "regimen",
     "distilled",
@@ -33,16 +26,20 @@ COLUMNS = (
 
 
 def mechanism_section(results: Json) -> list[str]:
-    """The part of the page, at the largest budget; nothing where no training was observed."""
-    mechanism = cast("Json | None", results.get("mechanism"))
-    if mechanism is None:
+    """The part of the Markdown page; nothing where no training was observed."""
+    if results.get("mechanism") is None:
         return []
-    rows = cast("list[Json]", mechanism["rows"])
+    table = markdown_table(mechanism_table(results))
+    return ["## What students learn and forget", MECHANISM, table]
+
+
+def mechanism_table(results: Json) -> TableData:
+    """The regimens of the largest budget."""
+    rows = cast("list[Json]", cast("Json", results["mechanism"])["rows"])
     largest = max(cast("int", row["budget"]) for row in rows)
     shown = tuple(_row(row) for row in rows if row["budget"] == largest)
     title = head(f"At the end of training, with {largest} original sentences", results)
-    table = TableData(title, COLUMNS, shown)
-    return ["## What students learn and forget", HOW.strip(), markdown_table(table)]
+    return TableData(title, COLUMNS, shown)
 
 
 def _row(row: Json) -> tuple[str, ...]:

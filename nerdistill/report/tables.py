@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 Json = dict[str, object]
 
+
+class Strong(str):
+    """Words that stand out."""
+
+    __slots__ = ()
+
+
+Words = tuple[str, ...]
+"""A sentence in pieces, of which some are `Strong`; none is escaped yet."""
+
 SIMULATED = "SIMULATED teacher: no language model was asked"
 CAPTION = "★ best by validation F1 (test never chooses); o+d: original+distilled examples"
 TITLES = {
@@ -126,7 +136,7 @@ def _phase_table(results: Json, phase: int) -> TableData:
         "s": lambda group: f"{fmean(cast('float', c['seconds']) for c in group.cells):.0f}",
     }
     rows = tuple(tuple(make(group) for make in columns.values()) for group in found)
-    return TableData(head(TITLES[phase], results), tuple(columns), rows, _best(found))
+    return TableData(head(TITLES[phase], results), tuple(columns), rows, best_group(found))
 
 
 def evidence_table(results: Json) -> TableData:
@@ -155,7 +165,7 @@ def _shown(group: Group, pool: str) -> str:
     return f"{fmean(group.numbers('examples', pool)):.0f}"
 
 
-def _best(found: Sequence[Group]) -> int | None:
+def best_group(found: Sequence[Group]) -> int | None:
     """The best by validation; a ceiling, which asks for labels that nobody has, cannot be it."""
     able = [i for i, group in enumerate(found) if not (group.distilled or "").startswith("gold ")]
     return max(able, key=lambda i: fmean(found[i].numbers("validation", "f1")), default=None)

@@ -26,7 +26,7 @@ from nerdistill.blend.curve import (
 )
 from nerdistill.blend.plan import distilled_counts
 from nerdistill.errors import ConfigError
-from nerdistill.report.figures import rebuild
+from nerdistill.report.figures.curves import rebuild
 
 FALLING = ["linear", "cosine", "sigmoid", "power", "exponential"]
 KINDS = st.sampled_from([*FALLING, "step"])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from nerdistill.report.figures import curves_svg, f1_svg
+from nerdistill.report.chart.svg import standalone
+from nerdistill.report.figures import curves, f1
 from nerdistill.report.markdown import report, write_report
 from nerdistill.report.tables import SIMULATED, rich_tables, spread, tables
 
@@ -116,7 +117,7 @@ def test_every_head_carries_note_and_simulated(simulated: bool) -> None:
         assert "illustration, not evidence" in data.title
         assert (SIMULATED in data.title) == simulated
     assert (SIMULATED in report(told)) == simulated
-    assert (SIMULATED in f1_svg(told)) == simulated
+    assert (SIMULATED in standalone(f1.draw(told, 700))) == simulated
 
 
 def test_tables_fit_a_terminal_of_80() -> None:
@@ -150,9 +151,9 @@ def test_the_page_says_what_it_may_not_claim() -> None:
 def test_figures_are_svg_and_always_the_same(tmp_path: Path) -> None:
     """Equal results give equal bytes, and the files lie beside the page that shows them."""
     told = results(cell("original", 60.0, 61.0), cell("simple-mix", 62.0, 60.5, distilled="$a$"))
-    for draw in (curves_svg, f1_svg):
-        assert ET.fromstring(draw(told)).tag.endswith("svg")  # noqa: S314 - our own text
-        assert draw(told) == draw(told)
+    for draw in (curves.draw, f1.draw):
+        assert ET.fromstring(standalone(draw(told, 700))).tag.endswith("svg")  # noqa: S314 - our own text
+        assert standalone(draw(told, 700)) == standalone(draw(told, 700))
     page = write_report(told, tmp_path)
     assert page.read_text().count(".svg)") == 2
     assert (tmp_path / "curves.svg").is_file()
