@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 EXAMPLES = "errors.jsonl"
 """The students' errors one by one, where the study has written them."""
-AFTER = {
+SECTIONS: dict[str, tuple[Callable[[Json], Section], ...]] = {
     "cells": (study.phases, study.plots),
     "labels_saved": (study.labels_saved,),
     "order": (why.order,),
@@ -40,6 +40,8 @@ AFTER = {
     "mechanism": (why.mechanism,),
     "teacher": (teacher.audit,),
     "errors": (errors.analysis,),
+    "evidence": (study.sureness,),
+    "original": (details.human_labels,),
 }
 """Which key of the results makes which sections, in their order."""
 
@@ -84,26 +86,19 @@ def page(results: Json, examples: Sequence[Json] = ()) -> str:
 
 def sections(results: Json, examples: Sequence[Json]) -> list[Section]:
     """What there is to show of these results."""
-    found = [
-        make(results) for key, makers in AFTER.items() if _filled(results, key) for make in makers
-    ]
+    made = {key: makers for key, makers in SECTIONS.items() if _filled(results, key)}
+    found = {key: [make(results) for make in makers] for key, makers in made.items()}
     if examples:
-        found.append(errors.browser(examples, _winner(results)))
-    last: tuple[Callable[[Json], Section], ...] = (
-        details.human_labels,
-        details.method,
-        details.run,
-    )
-    if results.get("evidence"):
-        last = (study.sureness, *last)
-    return found + [make(results) for make in last]
+        found.setdefault("errors", []).append(errors.browser(examples, _winner(results)))
+    ordered = [section for key in SECTIONS for section in found.get(key, [])]
+    return [*ordered, details.method(results), details.run(results)]
 
 
 def _filled(results: Json, key: str) -> bool:
     """Whether there are rows to show, not only a key."""
     value = results.get(key)
     if isinstance(value, dict):
-        lists = [value.get(name) for name in ("rows", "comparisons", "original")]
+        lists = [value.get(name) for name in ("rows", "regimens", "comparisons", "original")]
         return any(lists)
     return bool(value)
 

@@ -44,11 +44,12 @@ def test_a_run_leaves_all_that_is_shown(
     told = call(capsys, "study", "run", *where, "--progress", "none")
     work = tmp_path / "work"
     assert f"Winner: {work / 'winner'}" in told
+    assert "<!DOCTYPE html>" in (work / "report.html").read_text()
     assert len(list(csv.DictReader((work / "cells.csv").read_text().splitlines()))) == 2
     run = json.loads((work / "results.json").read_text())["run"]
     assert run["command"].startswith("nerdistill study run study.toml --set data.root=")
     assert str(tmp_path) not in run["command"]
-    names = ("results.json", "cells.csv", "report.md", "winner")
+    names = ("results.json", "cells.csv", "report.md", "report.html", "winner")
     before = [(work / name).stat().st_mtime_ns for name in names]
     assert call(capsys, "study", "report", *where) == told
     assert [(work / name).stat().st_mtime_ns for name in names] == before
