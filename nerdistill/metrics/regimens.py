@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ from nerdistill.metrics.significance import effect_size, sign_flip, t_quantile, 
 from nerdistill.metrics.statistics import CELLS, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Counts = Ints | Sequence[Sequence[Sequence[int]]]
 
+KEPT = 1 << 23
+"""Numbers that are kept for the next comparison: 64 MiB."""
 _FEWEST = 2
 """Documents that can be resampled, and seeds that have a standard deviation."""
 _EQUAL = 1e-9
@@ -240,15 +243,36 @@ def _interval(mean: float, error: float, degrees: float, level: float, lowest: f
 
 def _resampled(table: Ints, samples: int, seed: int) -> Iterator[Floats]:
     """Counts of all documents of a draw, (draws, models, 3), in chunks of bounded memory."""
-    random = np.random.default_rng([seed, 0])
     models, documents, _ = table.shape
     # Floats multiply many times faster, and hold whole numbers of this size exactly.
     rows = table.transpose(1, 0, 2).reshape(documents, models * 3).astype(np.float64)
     size = max(1, CELLS // max(documents, models * 3))
+    chunks = _weights(documents, samples, seed, size)
+    for weights in chunks:
+        yield (weights @ rows).reshape(len(weights), models, 3)
+
+
+def _weights(documents: int, samples: int, seed: int, size: int) -> Iterable[Floats]:
+    """How often each document was drawn, (draws, documents), chunk by chunk.
+
+    A study compares many regimens on the same documents: drawn once, these are the same for all.
+    """
+    if documents * samples <= KEPT:
+        return _kept_weights(documents, samples, seed, size)
+    return _drawn_weights(documents, samples, seed, size)
+
+
+@lru_cache(2)
+def _kept_weights(documents: int, samples: int, seed: int, size: int) -> tuple[Floats, ...]:
+    return tuple(_drawn_weights(documents, samples, seed, size))
+
+
+def _drawn_weights(documents: int, samples: int, seed: int, size: int) -> Iterator[Floats]:
+    random = np.random.default_rng([seed, 0])
     for start in range(0, samples, size):
         draws = min(size, samples - start)
         weights = random.multinomial(documents, np.full(documents, 1 / documents), size=draws)
-        yield (weights.astype(np.float64) @ rows).reshape(draws, models, 3)
+        yield weights.astype(np.float64)
 
 
 def _f1(sums: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from nerdistill.report.tables import TableData, groups, head, spread
+from nerdistill.report.tables import TableData, groups, head, main_budget, spread
 
 if TYPE_CHECKING:
     from nerdistill.report.tables import Json
@@ -25,15 +25,12 @@ SEEN = {"original": "in original", "distilled": "in distilled", "unseen": "unsee
 def error_tables(results: Json) -> list[TableData]:
     """Kinds of errors, recall of seen and unseen entities, and scores by further gold labels."""
     errors = cast("Json | None", results.get("errors"))
-    rows = _at_largest(cast("list[Json]", errors["rows"])) if errors else []
+    largest = main_budget(results)
+    known = cast("list[Json]", errors["rows"]) if errors else []
+    rows = [row for row in known if row["budget"] == largest]
     tables = [_kinds_table(rows, results), _seen_table(rows, results)] if rows else []
     also = _also_table(results)
     return [*tables, also] if also else tables
-
-
-def _at_largest(rows: list[Json]) -> list[Json]:
-    largest = max((cast("int", row["budget"]) for row in rows), default=0)
-    return [row for row in rows if row["budget"] == largest]
 
 
 def _kinds_table(rows: list[Json], results: Json) -> TableData:
@@ -69,7 +66,7 @@ def _recall(counts: dict[str, float]) -> str:
 def _also_table(results: Json) -> TableData | None:
     """Test F1 by test's own gold labels and by each other that scored all cells."""
     found = groups(results)
-    largest = max((group.budget for group in found), default=0)
+    largest = main_budget(results)
     found = [group for group in found if group.budget == largest]
     known = [cast("Json", cell.get("also") or {}) for group in found for cell in group.cells]
     names = [name for name in (known[0] if known else {}) if all(name in one for one in known)]

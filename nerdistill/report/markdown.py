@@ -93,7 +93,7 @@ def _sureness(results: Json) -> list[str]:
     if evidence is None:
         return []
     rows = words.comparisons(results)
-    lines = [f"- {_text(words.judged(row, len(rows)))}" for row in rows]
+    lines = [f"- {_text(words.judged(row))}" for row in rows]
     table = markdown_table(evidence_table(results))
     return ["## How sure that is", words.how_sure(evidence), table, "\n".join(lines)]
 

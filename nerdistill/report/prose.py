@@ -35,7 +35,7 @@ SAVED = (
 )
 ORDER = (
     "Each row is the first regimen less the second, which differ in one thing. p is corrected "
-    "after Holm for all rows."
+    "after Holm for all rows of a budget."
 )
 METHODS = (
     "Of many methods that are scored on test, the best looks better than it is. So all are scored "

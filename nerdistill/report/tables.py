@@ -70,14 +70,23 @@ class Group:
 
 
 def groups(results: Json, phase: int | None = None) -> list[Group]:
-    """The groups of a phase, or of all, in the order in which the study lists them."""
+    """The groups of a phase, or of all, in the order in which the study lists them.
+
+    Cells of no phase, which the curve of labels saved is made of, are in none.
+    """
     found: dict[tuple[str, str | None, int], list[Json]] = {}
     for cell in cast("list[Json]", results["cells"]):
-        if phase is None or phase in cast("list[int]", cell["phases"]):
+        phases = cast("list[int]", cell["phases"])
+        if phase in phases or (phase is None and phases):
             distilled = cast("str | None", cell["distilled"])
             key = (str(cell["regimen"]), distilled, cast("int", cell["budget"]))
             found.setdefault(key, []).append(cell)
     return [Group(*key, tuple(cells)) for key, cells in found.items()]
+
+
+def main_budget(results: Json) -> int:
+    """The largest budget at which regimens compete."""
+    return max((group.budget for group in groups(results)), default=0)
 
 
 def tables(results: Json) -> list[TableData]:

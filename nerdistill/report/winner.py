@@ -26,7 +26,8 @@ def write_winner(results: Json, workspace: Path) -> Path | None:
     """Put the winner's model into the workspace, where it is not there already; its folder.
 
     Of the winning regimen's trainings at the largest budget it is the one with the best validation
-    F1. None where nothing is finished; then nothing is written.
+    F1. None where nothing is finished, or where the model was not carried here with the results;
+    then nothing is written.
 
     Raises:
         OSError: the workspace cannot be written, or the disk is full.
@@ -35,6 +36,8 @@ def write_winner(results: Json, workspace: Path) -> Path | None:
     if cell is None:
         return None
     place, model = workspace / NAME, workspace / str(cell["model"])
+    if not model.is_dir():
+        return None
     card = model_card(results, cell)
     if not _is_there(place, model, card):
         _replace(place, model, card)

@@ -90,7 +90,7 @@ def how_sure(evidence: Json) -> str:
         f"Intervals cover {100 * cast('float', evidence['level']):g} % and are of the mean test "
         f"F1 over other seeds and other texts: seeds and the {evidence['units']:,} "
         f"{evidence['unit']} of the test corpus are resampled, paired. p is two-sided, and "
-        "corrected after Holm for all comparisons below. The best was chosen on validation."
+        "corrected after Holm for all comparisons of a budget. The best was chosen on validation."
     )
 
 
@@ -102,7 +102,7 @@ def verdict(row: Json) -> str:
     return "better" if cast("dict[str, float]", row["difference"])["value"] > 0 else "worse"
 
 
-def judged(row: Json, family: int) -> Words:
+def judged(row: Json) -> Words:
     """One comparison in words: a regimen is called better only where the test says so."""
     best, other = (side(cast("Json", row[name])) for name in ("best", "other"))
     difference = cast("dict[str, float]", row["difference"])
@@ -111,12 +111,17 @@ def judged(row: Json, family: int) -> Words:
     told = (
         f"Budget {row['budget']}: {best} against {other}{ceiling}: difference "
         f"{difference['value']:+.1f} points [{difference['low']:+.1f}, {difference['high']:+.1f}], "
-        f"p {'-' if p is None else f'{p:.3f}'} of {family}: "
+        f"p {'-' if p is None else f'{p:.3f}'}{_family(row)}: "
     )
     found = verdict(row)
     if found:
         return (told, Strong(found), ".")
     return (f"{told}no difference shown{_needed(row)}.",)
+
+
+def _family(row: Json) -> str:
+    """How many comparisons the correction is for, where the results tell."""
+    return f" of {row['family']}" if row.get("family") else ""
 
 
 def _needed(row: Json) -> str:

@@ -1,8 +1,8 @@
 """Errors in their sentences, for people to look at: the lines of `errors.jsonl`.
 
 Left out on purpose, so that the file stays small: all trainings of a regimen but its first, all
-budgets but the largest, and all but EXAMPLES errors of each kind and type. How many there are in
-all stands in `errors` of `results.json`.
+budgets but the largest with distilled data, and all but EXAMPLES errors of each kind and type. How
+many there are in all stands in `errors` of `results.json`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from nerdistill.metrics.errors import KINDS, compare_spans
 from nerdistill.metrics.tally import case_of
 from nerdistill.study.errors import shown_to
 from nerdistill.study.evidence import named
+from nerdistill.study.groups import budgets_of
 from nerdistill.study.readings import corpus_of, predictions_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def example_lines(groups: Groups, workspace: Workspace) -> str:
         groups: of cells that are scored on test.
         workspace: where their predictions are.
     """
-    largest = max((key[2] for key in groups), default=0)
+    largest = max(budgets_of(groups) or [key[2] for key in groups], default=0)
     firsts = {key: cells[min(cells)] for key, cells in groups.items() if key[2] == largest}
     rows = (
         {**named(key), "budget": key[2], "seed": cell.seed, **example.to_json()}

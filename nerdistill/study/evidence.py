@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 LEVEL = 0.95
+ALPHA = 0.05
+"""The level of a family of tests."""
 SEED = 1
 """Of the draws: the same study has the same intervals."""
 
@@ -45,8 +47,8 @@ def evidence(groups: Groups, scored: Scored) -> Json | None:
     Returns:
         Plain data: `unit` (what is resampled: documents, or sentences where there is but one),
         `units` (how many), `level`, `regimens` (a row each) and `comparisons` (a row each, with `p`
-        and, over all of them, Holm's `p_holm`). None where no regimen was trained twice, or where
-        the test corpus is a single sentence.
+        and, over all of its budget, Holm's `p_holm`). None where no regimen was trained twice, or
+        where the test corpus is a single sentence.
     """
     known = {key: cells for key, cells in groups.items() if len(cells) >= FEWEST}
     if not known or scored.units < FEWEST:
@@ -64,7 +66,7 @@ def evidence(groups: Groups, scored: Scored) -> Json | None:
         "units": scored.units,
         "level": LEVEL,
         "regimens": [_regimen(key, cells, scored) for key, cells in known.items()],
-        "comparisons": corrected(comparisons),
+        "comparisons": [_with_needed(row) for row in corrected(comparisons)],
     }
 
 
@@ -89,6 +91,7 @@ def comparison(
         "difference": asdict(found.difference),
         "p": found.p,
         "p_holm": None,
+        "family": None,
         "effect_size": found.effect_size,
         "sign_flip_p": found.sign_flip_p,
         "per_training": [round(value, 4) for value in found.per_seed],
@@ -97,10 +100,17 @@ def comparison(
 
 
 def corrected(rows: list[Json]) -> list[Json]:
-    """The rows with `p_holm`, corrected for all of them together, as one family."""
-    known = [row for row in rows if row["p"] is not None]
-    for row, p in zip(known, holm([cast("float", row["p"]) for row in known]), strict=True):
-        row["p_holm"] = p
+    """The rows with `p_holm` and `family`: all rows of one budget, whose p are corrected together.
+
+    What is chosen at a budget rests on its own comparisons.
+    """
+    families: dict[object, list[Json]] = {}
+    for row in rows:
+        if row["p"] is not None:
+            families.setdefault(row["budget"], []).append(row)
+    for family in families.values():
+        for row, p in zip(family, holm([cast("float", row["p"]) for row in family]), strict=True):
+            row |= {"p_holm": p, "family": len(family)}
     return rows
 
 
@@ -137,13 +147,20 @@ def _of_best(best: Key, other: Key, groups: Groups, scored: Scored) -> Json:
     found = comparison(groups[best], groups[other], scored)
     if found is None:
         raise ValueError(f"{best} and {other} have no two draws in common")
-    told, whole = found
-    needed = seeds_needed(whole.per_seed)
     return {
         "budget": best[2],
         "best": named(best),
         "other": named(other),
         "ceiling": any(is_ceiling(cell) for cell in groups[other].values()),
-        **told,
-        "trainings_needed": None if needed is None else asdict(needed),
+        **found[0],
     }
+
+
+def _with_needed(row: Json) -> Json:
+    """The row with how many trainings would show its difference as one of its family.
+
+    The level is that of Holm's first step, so that it is enough wherever the row stands.
+    """
+    alpha = ALPHA / cast("int", row["family"] or 1)
+    needed = seeds_needed(cast("list[float]", row["per_training"]), alpha=alpha)
+    return {**row, "trainings_needed": None if needed is None else asdict(needed)}

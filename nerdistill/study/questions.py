@@ -37,7 +37,7 @@ def order(groups: Groups, scored: Scored) -> Json | None:
     Returns:
         Plain data: `comparisons`, a row each with `question`, `budget`, the two sides `a` and `b`
         and what `nerdistill.study.evidence` tells of their difference; Holm's correction is over
-        all of them. None where there are none.
+        those of one budget. None where there are none.
     """
     rows = [
         {"question": question, "budget": a[2], "a": named(a), "b": named(b), **found[0]}

@@ -190,11 +190,22 @@ def test_a_failed_write_leaves_the_old_winner(place: Path, finished: tuple[Path,
     assert winner is not None
     best = best_cell(told)
     assert best is not None
-    shutil.rmtree(place / str(best["model"]))
-    with pytest.raises(FileNotFoundError):
+    (place / str(best["model"]) / "no-file").mkdir()
+    with pytest.raises(IsADirectoryError):
         write_winner({**told, "note": "other"}, place)
     assert (winner / "model.safetensors").is_file()
     assert [path.name for path in place.iterdir() if path.name.startswith(".winner")] == []
+
+
+def test_results_without_their_models_have_no_winner_folder(
+    place: Path, finished: tuple[Path, Json]
+) -> None:
+    """Numbers may be carried without the weights: there is then nothing to hand over."""
+    _, told = finished
+    best = best_cell(told)
+    assert best is not None
+    shutil.rmtree(place / str(best["model"]))
+    assert write_winner(told, place) is None
 
 
 def test_without_a_winner_nothing_is_written(tmp_path: Path) -> None:

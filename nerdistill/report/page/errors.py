@@ -9,7 +9,7 @@ from nerdistill.report.answers import side
 from nerdistill.report.error_tables import KINDS, error_tables
 from nerdistill.report.page.teacher import matrix
 from nerdistill.report.page.values import Browser, Fold, Prose, Section, Table
-from nerdistill.report.tables import TableData, head
+from nerdistill.report.tables import TableData, head, main_budget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def analysis(results: Json) -> Section:
         "none (spurious), the wrong type, or the wrong edges (boundary). Counts are means over "
         "trainings; fewer is better."
     )
-    largest = max((cast("int", row["budget"]) for row in rows), default=0)
+    largest = main_budget(results)
     parts: list[Part] = [Table(data) for data in error_tables(results)]
     details = tuple(_details(results, row) for row in rows if row["budget"] == largest)
     parts.append(Fold("By type, and which type became which", details))

@@ -128,6 +128,6 @@ def sureness(results: Json) -> Section:
             figure(lambda width: draw_forest(differences, width, title=title, x_name=name))
         )
     if rows:
-        parts.append(Bullets(tuple(words.judged(row, len(rows)) for row in rows)))
+        parts.append(Bullets(tuple(words.judged(row) for row in rows)))
     parts.append(Prose((words.how_sure(evidence),), "note"))
     return Section("how-sure", "How sure that is", lead, tuple(parts))
