@@ -42,12 +42,14 @@ class Evidence:
             missing or None, it did not give.
         rates: of each sort of word, how often the teacher's label is right; sorts that were never
             seen count as right.
+        independent: whether the students learnt nothing from the teacher.
     """
 
     tags: Sequence[str]
     opinion: NDArray[np.floating]
     confidences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     rates: Mapping[Sort, float] = field(default_factory=dict)
+    independent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +65,21 @@ class Words:
     opinion: NDArray[np.floating]
 
 
-def treat(pool: Corpus, evidence: Evidence, how: How, *, trust: float = 0.0) -> Corpus:
+def treat(pool: Corpus, evidence: Evidence, how: How, *, heard: bool = False) -> Corpus:
     """The pool with other weights or labels; documents, ids and words stay.
 
     Args:
         pool: as the teacher labelled it.
         evidence: of its words, in its order.
         how: the treatment.
-        trust: how far the teacher is heard where its labels are replaced; see `combine`.
+        heard: the teacher's tags change the students' opinion first; see `second_opinion`.
     """
     given = [spans_to_tags(one.spans or (), len(one.tokens)) for one in pool.sentences]
     index = {tag: number for number, tag in enumerate(evidence.tags)}
     classes = np.array([index[tag] for tags in given for tag in tags], np.int64)
     opinion = evidence.opinion
-    if how == "relabelled":
-        opinion = combine(opinion, classes, trust)
+    if heard:
+        opinion = combine(opinion, classes, independent=evidence.independent)
     parts = (
         Words(classes[start:end], opinion[start:end])
         for start, end in pairwise([0, *accumulate(len(tags) for tags in given)])

@@ -35,14 +35,14 @@ class Treatment:
     Attributes:
         how: the treatment.
         judges: regimens of the students that are asked about the teacher's labels; all count alike.
-        trust: how far the teacher is heard where students' labels replace its own.
+        heard: the teacher has a say where students' labels replace its own.
         folds: those who learnt from the pool judge a fold that they did not learn from; 1: they
             judge what they learnt.
     """
 
     how: How
     judges: tuple[str, ...]
-    trust: float = 0.0
+    heard: bool = False
     folds: int = 2
 
 
@@ -92,7 +92,7 @@ SIMPLE_MIX = Regimen("simple-mix", "step")
 RESTART = Regimen("simple-mix-restart", "step", schedule="restart")
 REVERSE = Regimen("original-then-distilled", "step", {"first": 0.0, "then": 1.0})
 
-COMMITTEE = Treatment("relabelled", ("original", "simple-mix", "sigmoid"), trust=1.0)
+COMMITTEE = Treatment("relabelled", ("original", "simple-mix"), heard=True)
 
 
 def _treated(name: str, treatment: Treatment, base: Regimen = SIMPLE_MIX) -> Regimen:
@@ -153,7 +153,7 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
         _treated("agreed", Treatment("agreed", ("simple-mix",))),
         _treated("self-trained", Treatment("relabelled", ("simple-mix",), folds=1)),
         _treated("relabelled", Treatment("relabelled", ("simple-mix",))),
-        _treated("corrected", Treatment("relabelled", ("original",), trust=1.0)),
+        _treated("corrected", Treatment("relabelled", ("original",), heard=True)),
         _treated("committee", COMMITTEE),
         _treated("committee-mixed", COMMITTEE, MIXED),
     ),

@@ -53,7 +53,8 @@ def treated(
         inputs |= {role: one for role, one in pool.inputs.items() if role.startswith("from-")}
     params = {
         "how": treatment.how,
-        "trust": treatment.trust,
+        "heard": treatment.heard,
+        "independent": all(_regimen(name).pools == "none" for name in treatment.judges),
         "folds": treatment.folds,
         "types": graph.types,
     }

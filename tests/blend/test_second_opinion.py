@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from nerdistill.blend.second_opinion import combine, confusion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def test_confusion_counts_what_was_said_of_what() -> None:
@@ -17,14 +22,12 @@ def test_confusion_counts_what_was_said_of_what() -> None:
 
 
 def test_the_rule_of_bayes() -> None:
-    """An unsure word follows the teacher by its likelihoods; without trust it does not hear it."""
-    sure = np.eye(2)[np.repeat([0, 1], 1000)]
-    opinion = np.concatenate([sure, [[0.5, 0.5]]])
-    given = np.where(np.arange(2001) % 4 == 0, 1 - opinion.argmax(1), opinion.argmax(1))
-    given[-1] = 1
-    assert combine(opinion, given, 1.0)[-1, 1] == pytest.approx(0.75, abs=1e-2)
-    assert combine(opinion, given, 0.0)[-1] == pytest.approx([0.5, 0.5])
-    assert 0.5 < combine(opinion, given, 0.5)[-1, 1] < 0.75
+    """A word of which students know nothing follows the teacher by its likelihoods."""
+    true = np.repeat([0, 1], 1000)
+    given = np.where(np.arange(2000) % 4 == 0, 1 - true, true)
+    opinion = np.concatenate([np.eye(2)[true], [[0.5, 0.5]]])
+    after = combine(opinion, np.append(given, 1), independent=False)
+    assert after[-1, 1] == pytest.approx(0.75, abs=1e-2)
 
 
 def test_a_teacher_that_takes_one_class_for_another_is_set_right() -> None:
@@ -32,14 +35,44 @@ def test_a_teacher_that_takes_one_class_for_another_is_set_right() -> None:
     true = np.repeat([0, 1, 2], 500)
     given = np.where(true == 1, 2, true)
     opinion = np.concatenate([np.eye(3)[true], [[0.4, 0.35, 0.25]]])
-    after = combine(opinion, np.append(given, 2), 1.0)[-1]
-    assert after.argmax() == 1
+    assert combine(opinion, np.append(given, 2), independent=False)[-1].argmax() == 1
 
 
 def test_what_no_student_believes_stays_possible() -> None:
     """Probabilities of 0 in half precision neither divide by zero nor rule a class out."""
     opinion = np.array([[1, 0], [0, 1], [1, 0]], np.float16)
-    found = combine(opinion, np.array([0, 1, 1]), 1.0)
+    found = combine(opinion, np.array([0, 1, 1]), independent=True)
     assert np.isfinite(found).all()
     assert found.sum(1) == pytest.approx(np.ones(3))
     assert found.min() > 0
+
+
+def test_students_who_are_too_sure_do_not_drown_a_good_teacher() -> None:
+    """Softened by what the teacher says they are right more often, and no teacher is lost."""
+    true, opinion = _made(temperature=2.0)
+    draw = np.random.default_rng(2)
+    given = np.where(draw.random(len(true)) < 0.97, true, draw.integers(0, 3, len(true)))
+    alone = (opinion.argmax(1) == true).mean()
+    plain, soft = (
+        (combine(opinion, given, independent=independent).argmax(1) == true).mean()
+        for independent in (False, True)
+    )
+    assert alone < plain < soft
+    assert soft > (given == true).mean()
+
+
+def test_a_teacher_that_knows_nothing_changes_nothing() -> None:
+    """Tags that are drawn at random do not move what students think."""
+    true, opinion = _made(temperature=1.0)
+    given = np.random.default_rng(3).integers(0, 3, len(true))
+    after = combine(opinion, given, independent=False)
+    assert (after.argmax(1) == opinion.argmax(1)).mean() > 0.98
+
+
+def _made(temperature: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Classes, and students who are as sure as they should be to the power of a temperature."""
+    draw = np.random.default_rng(1)
+    honest = draw.dirichlet(np.full(3, 0.5), 20_000)
+    true = (honest.cumsum(1) < draw.random((len(honest), 1))).sum(1).clip(0, 2)
+    sharp = honest**temperature
+    return true, sharp / sharp.sum(1, keepdims=True)

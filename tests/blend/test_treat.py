@@ -67,14 +67,15 @@ def test_students_labels_replace_the_teachers() -> None:
     assert made.weights == pytest.approx((0.8, 0.8, 0.8), abs=1e-3)
 
 
-def test_trust_lets_the_teacher_decide_unsure_words() -> None:
+def test_a_teacher_that_is_heard_decides_unsure_words() -> None:
     """A teacher that has been right wins where students waver."""
     before = pool(*[(ADA, ULM)] * 20)
     opinion = _opinion(*[1, 0, 3] * 20)
     opinion[2] = [0.45, 0, 0.05, 0.4, 0.1]
-    evidence = Evidence(TAGS, opinion)
-    assert _first(treat(before, evidence, "relabelled")).spans == (ADA,)
-    assert _first(treat(before, evidence, "relabelled", trust=1.0)).spans == (ADA, ULM)
+    for independent in (False, True):
+        evidence = Evidence(TAGS, opinion, independent=independent)
+        assert _first(treat(before, evidence, "relabelled")).spans == (ADA,)
+        assert _first(treat(before, evidence, "relabelled", heard=True)).spans == (ADA, ULM)
 
 
 def test_masking_follows_the_errors_by_type_and_capital() -> None:

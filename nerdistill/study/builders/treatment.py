@@ -60,9 +60,13 @@ def build_treat(site: Site) -> Result:
     if "sample" in site.stage.inputs:
         evidence = Evidence(tags, _nothing(pool), rates=_rates(site, tags))
     else:
-        evidence = Evidence(tags, _opinion(site, pool, len(tags)), _confidences(site))
-    how, trust = cast("How", params["how"]), cast("float", params["trust"])
-    made = treat(pool, evidence, how, trust=trust)
+        evidence = Evidence(
+            tags,
+            _opinion(site, pool, len(tags)),
+            _confidences(site),
+            independent=bool(params["independent"]),
+        )
+    made = treat(pool, evidence, cast("How", params["how"]), heard=bool(params["heard"]))
     write_corpus(made, site.folder / CORPUS, format="jsonl")
     return {"sentences": len(made), **_changes(pool, made)}
 
