@@ -37,7 +37,7 @@ class Evidence:
     Attributes:
         tags: IOB2 tags in class order.
         opinion: `(words, classes)`: how probable students think each class of each word is,
-            sentence after sentence; no row where the treatment asks no student.
+            sentence after sentence; no column where the treatment asks no student.
         confidences: the annotator's, of each sentence's entities, by the sentence's id; what is
             missing or None, it did not give.
         rates: of each sort of word, how often the teacher's label is right; sorts that were never

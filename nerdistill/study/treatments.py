@@ -58,7 +58,7 @@ def treated(
         "folds": treatment.folds,
         "types": graph.types,
     }
-    title = f"{treatment.how}: other labels or weights for what was made by: {pool.title}"
+    title = f"{treatment.how} after {' and '.join(treatment.judges)}, seed {seed}: {pool.title}"
     return Stage("treat", VERSIONS["treat"], params, inputs, title=title)
 
 

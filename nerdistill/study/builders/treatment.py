@@ -31,12 +31,10 @@ if TYPE_CHECKING:
 
 def build_fold(site: Site) -> Result:
     """Cut a pool by document: one fold, or all but that."""
-    fold = site.number("fold")
-    folds = cut_folds(site.read("pool"), site.number("folds"))
-    own = site.stage.params["part"] == "own"
-    kept = {one.id for i, part in enumerate(folds) if (i == fold) == own for one in part.documents}
-    documents = site.read("pool").documents
-    corpus = Corpus(tuple(one for one in documents if one.id in kept))
+    pool = site.read("pool")
+    fold = cut_folds(pool, site.number("folds"))[site.number("fold")]
+    own, inside = site.stage.params["part"] == "own", {one.id for one in fold.documents}
+    corpus = Corpus(tuple(one for one in pool.documents if (one.id in inside) == own))
     write_corpus(corpus, site.folder / CORPUS, format="jsonl")
     return {"sentences": len(corpus), "documents": len(corpus.documents)}
 
@@ -81,8 +79,7 @@ def _opinion(site: Site, judged: Corpus, classes: int) -> NDArray[np.float32]:
         total += load_probabilities(site.workspace.folder(site.stage.inputs[role]))
     folds = _of_folds(judged, site.number("folds")) if parts else []
     for name, role in parts.items():
-        judge_and_fold = name.split("-")
-        rows = folds[int(judge_and_fold[1])]
+        rows = folds[int(name.split("-")[1])]
         total[rows] += load_probabilities(site.workspace.folder(site.stage.inputs[role]))
     judges = {name.split("-")[0] for name in (*whole, *parts)}
     return total / np.float32(len(judges))
