@@ -35,6 +35,7 @@ class Treatment:
     Attributes:
         how: the treatment.
         judges: regimens of the students that are asked about the teacher's labels; all count alike.
+            `original` may come again: a student of another seed.
         heard: the teacher has a say where students' labels replace its own.
         folds: those who learnt from the pool judge a fold that they did not learn from; 1: they
             judge what they learnt.
@@ -153,7 +154,7 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
         _treated("agreed", Treatment("agreed", ("simple-mix",))),
         _treated("self-trained", Treatment("relabelled", ("simple-mix",), folds=1)),
         _treated("relabelled", Treatment("relabelled", ("simple-mix",))),
-        _treated("corrected", Treatment("relabelled", ("original",), heard=True)),
+        _treated("corrected", Treatment("relabelled", ("original",) * 3, heard=True)),
         _treated("committee", COMMITTEE),
         _treated("committee-mixed", COMMITTEE, MIXED),
     ),

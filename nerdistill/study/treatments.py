@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 VERSIONS = {"fold": 1, "predict": 1, "treat": 1}
 """Of each builder, as in `graph.VERSIONS`."""
+APART = 1_000_003
+"""Between the seeds of judges of one regimen: far from those of a study's cells."""
 
 
 def treated(
@@ -76,7 +78,9 @@ class _Bench:
         """What each judge says of the pool, by role: `whole-JUDGE` or `fold-JUDGE-FOLD`."""
         for number, judge in enumerate(map(_regimen, treatment.judges)):
             if judge.pools == "none":
-                yield f"whole-{number}", self._predict(self._train(judge, None), self.pool)
+                again = treatment.judges[:number].count(judge.name)
+                model = self._train(judge, None, again=again)
+                yield f"whole-{number}", self._predict(model, self.pool)
             elif treatment.folds == 1:
                 yield f"whole-{number}", self._predict(self._train(judge, self.pool), self.pool)
             else:
@@ -98,14 +102,21 @@ class _Bench:
         return Stage("fold", VERSIONS["fold"], params, {"pool": self.pool}, title=title)
 
     def _train(
-        self, judge: Regimen, pool: Stage | None, more: str = "", *, watched: bool = True
+        self,
+        judge: Regimen,
+        pool: Stage | None,
+        more: str = "",
+        *,
+        watched: bool = True,
+        again: int = 0,
     ) -> Stage:
+        seed = self.seed + again * APART
         return self.graph.train(
             judge,
             sample=self.sample,
             pool=pool,
-            seed=self.seed,
-            title=f"judge {judge.name}{more}, seed {self.seed}",
+            seed=seed,
+            title=f"judge {judge.name}{more}, seed {seed}",
             watch=self.watch if watched else None,
         )
 
