@@ -199,7 +199,7 @@ def comparison(value: float, p: float | None, **more: object) -> Json:
         "difference": {"value": value, "low": value - 1, "high": value + 1},
         "p": p,
         "p_holm": p,
-        "family": 3,
+        "family": 4,
         "trainings_needed": {"seeds": 12, "capped": False},
         **more,
     }
