@@ -46,13 +46,13 @@ class TableData:
         title: what it shows, with the study's note and the word SIMULATED where they belong.
         columns: the heads.
         rows: one cell a column.
-        best: the index of the row with the best validation F1, or None.
+        best: the rows with the best validation F1, one a budget.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    best: int | None = None
+    best: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _phase_table(results: Json, phase: int) -> TableData:
         "s": lambda group: f"{fmean(cast('float', c['seconds']) for c in group.cells):.0f}",
     }
     rows = tuple(tuple(make(group) for make in columns.values()) for group in found)
-    return TableData(head(TITLES[phase], results), tuple(columns), rows, best_group(found))
+    return TableData(head(TITLES[phase], results), tuple(columns), rows, best_groups(found))
 
 
 def evidence_table(results: Json) -> TableData:
@@ -174,10 +174,28 @@ def _shown(group: Group, pool: str) -> str:
     return f"{fmean(group.numbers('examples', pool)):.0f}"
 
 
-def best_group(found: Sequence[Group]) -> int | None:
-    """The best by validation; a ceiling, which asks for labels that nobody has, cannot be it."""
-    able = [i for i, group in enumerate(found) if not (group.distilled or "").startswith("gold ")]
-    return max(able, key=lambda i: fmean(found[i].numbers("validation", "f1")), default=None)
+def best_groups(found: Sequence[Group]) -> tuple[int, ...]:
+    """The best of each budget by validation, among those that compete for that.
+
+    Budgets are not compared: where validation is part of a budget, each has validation data of its
+    own. A ceiling, which asks for labels that nobody has, is no rival.
+    """
+    best: dict[int, int] = {}
+    for i, group in enumerate(found):
+        if _is_rival(group):
+            first = best.setdefault(group.budget, i)
+            if _on_validation(group) > _on_validation(found[first]):
+                best[group.budget] = i
+    return tuple(best.values())
+
+
+def _is_rival(group: Group) -> bool:
+    gold = (group.distilled or "").startswith("gold ")
+    return all(bool(cell.get("rival", not gold)) for cell in group.cells)
+
+
+def _on_validation(group: Group) -> float:
+    return fmean(group.numbers("validation", "f1"))
 
 
 def spread(values: Sequence[float]) -> str:
@@ -201,7 +219,7 @@ def rich_tables(results: Json) -> list[RenderableType]:
     shown: list[RenderableType] = []
     for data in tables(results):
         shown += [Text(data.title, style="bold"), _rich_table(data)]
-        if data.best is not None:
+        if data.best:
             shown.append(Text(f"{CAPTION}\n", style="dim"))
     return shown
 
@@ -224,9 +242,9 @@ def _rich_table(data: TableData) -> Table:
         )
     for i, row in enumerate(data.rows):
         cells = [escape(row[at]) for at in kept]
-        if i == data.best:
+        if i in data.best:
             cells[0] = f"★ {cells[0]}"
-        table.add_row(*cells, style="bold green" if i == data.best else None)
+        table.add_row(*cells, style="bold green" if i in data.best else None)
     return table
 
 
@@ -240,7 +258,7 @@ def markdown_table(data: TableData) -> str:
     ]
     for i, row in enumerate(data.rows):
         cells = [plain(cell) for cell in row]
-        lines.append(_line([f"**{cell}**" for cell in cells] if i == data.best else cells))
+        lines.append(_line([f"**{cell}**" for cell in cells] if i in data.best else cells))
     return "\n".join(lines) + "\n"
 
 

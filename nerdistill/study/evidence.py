@@ -72,7 +72,7 @@ def evidence(groups: Groups, scored: Scored) -> Json | None:
 
 def is_fair(key: Key, cells: Mapping[Draw, Cell]) -> bool:
     """Whether a group is one to be compared with the best: of its teacher, and of fair settings."""
-    return key[0] == ORIGINAL_TUNED or is_rival(cells)
+    return key[0] == ORIGINAL_TUNED or is_rival(cells.values())
 
 
 def comparison(

@@ -72,16 +72,15 @@ def best_of_budget(groups: Groups, budget: int, workspace: Workspace) -> Key | N
     able = {
         key: cells.values()
         for key, cells in groups.items()
-        if key[2] == budget and (key[0] == ORIGINAL_TUNED or is_rival(cells))
+        if key[2] == budget and (key[0] == ORIGINAL_TUNED or is_rival(cells.values()))
     }
     return best_on_validation(able, workspace)
 
 
-def is_rival(cells: Mapping[Draw, Cell]) -> bool:
-    """Whether a group has the teacher, the steps and the rate that all rivals have."""
+def is_rival(cells: Iterable[Cell]) -> bool:
+    """Whether all have the teacher, the steps and the rate that rivals have."""
     return all(
-        cell.regimen.steps == cell.regimen.rate == 1.0 and cell.other is None
-        for cell in cells.values()
+        cell.regimen.steps == cell.regimen.rate == 1.0 and cell.other is None for cell in cells
     )
 
 

@@ -15,6 +15,8 @@ from nerdistill.study.groups import (
     budget_of,
     budgets_of,
     grouped,
+    is_ceiling,
+    is_rival,
     mean_validation_f1,
 )
 from nerdistill.study.labels_saved import labels_saved
@@ -141,6 +143,7 @@ def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
     return {
         "phases": list(cell.phases),
         "regimen": cell.regimen.name,
+        "rival": is_rival([cell]) and not is_ceiling(cell),
         "curve": trained["curve"],
         "schedule": cell.regimen.schedule,
         "teacher": cell.other or graph.config.teacher.model,

@@ -88,7 +88,7 @@ def test_best_is_by_validation() -> None:
     """The row that test likes best is not the one that is marked."""
     data = tables(results(cell("original", 80.0, 70.0), cell("simple-mix", 79.0, 75.0)))[2]
     assert data.title.startswith("Phase 2")
-    assert (data.best, [row[0] for row in data.rows]) == (0, ["original", "simple-mix"])
+    assert (data.best, [row[0] for row in data.rows]) == ((0,), ["original", "simple-mix"])
 
 
 def test_a_ceiling_is_never_best() -> None:
@@ -96,7 +96,7 @@ def test_a_ceiling_is_never_best() -> None:
     data = tables(
         results(cell("original", 80.0, 70.0), cell("simple-mix", 99.0, 99.0, distilled="gold web"))
     )[2]
-    assert data.best == 0
+    assert data.best == (0,)
 
 
 def test_seeds_make_one_row_with_a_deviation() -> None:

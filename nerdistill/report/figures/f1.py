@@ -10,7 +10,7 @@ from nerdistill.report.chart.plot import Axes, legend, mark
 from nerdistill.report.chart.scale import Scale, around
 from nerdistill.report.chart.style import Style
 from nerdistill.report.chart.svg import drawing, element, heading, measure, shorten, words
-from nerdistill.report.tables import best_group, groups, head, spread
+from nerdistill.report.tables import best_groups, groups, head, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def draw(results: Json, width: float, budget: int | None = None) -> Element:
     beside = width >= ROOM
     left = min(width * 0.42, 14 + max(map(measure, names))) + 22 if beside else 12.0
     step, above = (27.0, 0.0) if beside else (42.0, 16.0)
-    best = best_group(found)
+    best = best_groups(found)
     title = "F1 by regimen" if budget is None else f"F1 by regimen · budget {budget:,}"
     parts, y = heading(head(title, results), width)
     key, top = legend(list(PARTS.items()), width, y=y, marks=True)
@@ -44,8 +44,8 @@ def draw(results: Json, width: float, budget: int | None = None) -> Element:
     parts += [*key, *axes.upright(), *axes.below()]
     for at, (group, name) in enumerate(zip(found, names, strict=True)):
         row = top + 8 + at * step + above
-        shown = f"★ {name}" if at == best else name
-        css = "strong" if at == best else ""
+        shown = f"★ {name}" if at in best else name
+        css = "strong" if at in best else ""
         room = left - 22 if beside else width - 8
         place = (4.0, row + 17) if beside else (4.0, row - 1)
         parts.append(words(*place, shorten(shown, room), css))

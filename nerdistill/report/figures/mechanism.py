@@ -50,11 +50,19 @@ def _memory(kind: str, fate: str) -> Callable[[Json], Values]:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One of the three plots; `per_cent`: its axis goes from 0 to 100."""
+    """One of the three plots.
+
+    Attributes:
+        name: what it shows.
+        measures: its lines.
+        per_cent: its axis goes from 0 to 100.
+        learnt: its axis holds what comes after the first look, which is at an untrained student.
+    """
 
     name: str
     measures: tuple[Measure, ...]
     per_cent: bool = False
+    learnt: bool = False
 
 
 PLOTS = (
@@ -64,6 +72,7 @@ PLOTS = (
             Measure("loss on human labels", Style("ink", "5 3"), _plain("loss_original")),
             Measure("loss on LLM labels", Style("c0"), _plain("loss_distilled")),
         ),
+        learnt=True,
     ),
     Plot(
         "the teacher's errors, per cent",
@@ -83,9 +92,8 @@ PLOTS = (
 
 
 def draw(results: Json, rows: Sequence[Json], width: float) -> list[Element]:
-    """The key, then a drawing a row, all on the same scales: a page may break between them."""
+    """The key, then a drawing a row, all on one vertical scale: a page may break between them."""
     scales = [_y(plot, rows) for plot in PLOTS]
-    steps = max((step for row in rows for step in cast("list[int]", row["steps"])), default=1)
     budget = f"{cast('int', rows[0]['budget']):,} original sentences"
     title = head(f"Mechanism · {budget}", results)
     parts, y = heading(title, width)
@@ -95,11 +103,12 @@ def draw(results: Json, rows: Sequence[Json], width: float) -> list[Element]:
     top = drawing(width, y + 8, [*parts, *key], name=title, description=told)
     names = [f"SIMULATED · {_name(row)}" if results["simulated"] else _name(row) for row in rows]
     drawn = zip(names, rows, strict=True)
-    return [top, *(_row(name, row, scales, max(1, steps), width) for name, row in drawn)]
+    return [top, *(_row(name, row, scales, width) for name, row in drawn)]
 
 
-def _row(name: str, row: Json, scales: Sequence[Scale], steps: int, width: float) -> Element:
-    """The three plots of a regimen: side by side where there is room."""
+def _row(name: str, row: Json, scales: Sequence[Scale], width: float) -> Element:
+    """The three plots of a regimen, over its own steps: side by side where there is room."""
+    steps = max([1, *cast("list[int]", row["steps"])])
     stacked = width < ROOM
     columns = 1 if stacked else len(PLOTS)
     wide = (width - 14 - columns * LEFT - (columns - 1) * GAP) / columns
@@ -117,7 +126,9 @@ def _row(name: str, row: Json, scales: Sequence[Scale], steps: int, width: float
 def _y(plot: Plot, rows: Sequence[Json]) -> Scale:
     if plot.per_cent:
         return Scale(0, 100, HEIGHT, 0)
-    known = [v for row in rows for one in plot.measures for v in one.of(row) if v is not None]
+    lines = [one.of(row) for row in rows for one in plot.measures]
+    lines = [values[1:] if plot.learnt else values for values in lines]
+    known = [value for values in lines for value in values if value is not None]
     return replace(around([0.0, *known], least=0.1), start=HEIGHT, end=0.0)
 
 

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 Curves = dict[tuple[str, str | None], list["Json"]]
 
+BEHIND = Style("muted")
 AIR, HEIGHT, AXIS, LEFT = 26.0, 300.0, 48.0, 44.0
 ORIGINAL = (REFERENCE, None)
+NAMED = 8
+"""Lines that stay apart; all others are drawn alike, behind them."""
+OTHERS = "others, in the table below"
 
 
 def draw(results: Json, width: float) -> Element:
@@ -43,7 +47,12 @@ def draw(results: Json, width: float) -> Element:
     tuned = ", tuned at each budget" if saved["reference"] != REFERENCE else ""
     alone = f"original data alone{tuned}"
     entries: list[tuple[str, Style]] = []
-    for (regimen, pool), found in curves.items():
+    chosen = _named(curves, headline)
+    others = [rows for key, rows in curves.items() if key not in chosen]
+    for rows in others:
+        points = [_labels(row) for row in rows], [cast("float", row["mean"]) for row in rows]
+        parts.append(line(axes, *points, BEHIND, "thin"))
+    for (regimen, pool), found in ((key, curves[key]) for key in chosen):
         look = styles[regimen]
         if several and pool:
             look = replace(look, dash=("", "2 3", "7 3", "9 3 2 3")[_pool(curves, pool) % 4])
@@ -54,6 +63,8 @@ def draw(results: Json, width: float) -> Element:
         parts += _curve(axes, found, look, "thick" if thick else "")
         name = alone if regimen == REFERENCE else regimen
         entries.append((f"{name} ({pool})" if several and pool else name, look))
+    if others:
+        entries.append((OTHERS, BEHIND))
     if headline is not None:
         parts += _headline(axes, headline)
     key, end = legend(entries, width, y=bottom + AXIS, marks=True)
@@ -72,6 +83,22 @@ def _curves(saved: Json) -> Curves:
         if key != ORIGINAL:
             found.setdefault(key, []).append(row)
     return {key: sorted(rows, key=_labels) for key, rows in found.items() if rows}
+
+
+def _named(curves: Curves, headline: Json | None) -> list[tuple[str, str | None]]:
+    """The lines that are told apart: original data alone, the headline's, and the first others.
+
+    Those of the headline's pool come first, in the order of the study.
+    """
+    if len(curves) <= NAMED:
+        return list(curves)
+    first: list[tuple[str, str | None]] = [ORIGINAL]
+    pool = None
+    if headline is not None:
+        pool = cast("str | None", headline["distilled"])
+        first.append((str(headline["regimen"]), pool))
+    rest = sorted((key for key in curves if key not in first), key=lambda key: key[1] != pool)
+    return [key for key in [*first, *rest] if key in curves][:NAMED]
 
 
 def _labels(row: Json) -> float:

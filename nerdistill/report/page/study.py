@@ -29,14 +29,16 @@ def tiles(results: Json) -> list[tuple[str, str, str]]:
         return []
     told = [
         ("Best on validation", str(winner["regimen"]), str(winner["distilled"] or "")),
-        ("Test F1", f"{winner['test_f1']:.1f}", words.trained(winner)),
-        ("Original sentences", f"{winner['budget']:,}", "labelled by people, for training"),
+        ("Its test F1", f"{winner['test_f1']:.1f}", words.trained(winner)),
+        ("Its original sentences", f"{winner['budget']:,}", "labelled by people"),
     ]
     found = cast("Json | None", results.get("labels_saved"))
     chosen = cast("Json | None", found["headline"]) if found else None
     if chosen and chosen["distilled"] and not cast("Json", chosen["needed"])["at_most"]:
         number, _, interval = bound(cast("Json", chosen["saved"])).partition(" (")
-        told.insert(0, ("Human labels saved", number, interval.removesuffix(")")))
+        paid = f"with {chosen['human_labels']:,} labelled"
+        about = ", ".join(filter(None, (interval.removesuffix(")"), paid)))
+        told.insert(0, ("Human labels saved", number, about))
     return told
 
 
@@ -85,7 +87,7 @@ def labels_saved(results: Json) -> Section:
     found = cast("Json", results["labels_saved"])
     chosen = found["headline"]
     rows = cast("list[Json]", found["regimens"])
-    best = rows.index(cast("Json", chosen)) if chosen in rows else None
+    best = (rows.index(cast("Json", chosen)),) if chosen in rows else ()
     parts: list[Part] = [
         Prose((saved_sentence(results) or "",)),
         figure(
