@@ -30,7 +30,8 @@ ROUNDS = 10
 """Of expectation maximisation; after five, labels hardly change."""
 TEMPERATURE = 1.5
 """Of students who did not learn from the teacher. Between 1 and 1.6, labels of a weak teacher turn
-out alike; the better the teacher, the more is gained."""
+out alike; the better the teacher, the more is gained. Chosen, like ROUNDS, by the F1 of labels
+against gold of two label sets of CoNLL-2003 (teachers of F1 55 and 95): there it is flattered."""
 
 
 def combine(

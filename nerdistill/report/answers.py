@@ -25,17 +25,31 @@ def saved_sentence(results: Json) -> str | None:
             f"{row['regimen']}, which needs no LLM labels (test F1 {row['mean']:.1f}): "
             "no human labels were saved."
         )
-    needed = cast("Json", row["needed"])
-    sentence = (
-        f"{row['human_labels']:,} human-labelled sentences with the LLM's labels "
-        f"({row['regimen']}, test F1 {row['mean']:.1f}) are worth "
-        f"{bound(needed)} human-labelled sentences alone"
+    trained = cast("int", row.get("trained_on", row["human_labels"]))
+    use = "" if trained else ", none of them to train on"
+    return (
+        f"From a budget of {row['budget']:,} human-labelled sentences validation chooses "
+        f"{row['regimen']}: with the LLM's labels and {row['human_labels']:,} human ones{use}, its "
+        f"test F1 of {row['mean']:.1f} is worth {bound(cast('Json', row['needed']))} "
+        f"human-labelled sentences alone: {_verdict(row)}.{_oracle(saved, results)}"
     )
-    value = cast("Json", row["saved"])["value"]
-    if isinstance(value, (int, float)) and not needed["at_most"]:
-        many = f"{abs(value):,.0f} human labels"
-        sentence += f": {many} saved" if value >= 0 else f": {many} more than they are worth"
-    return f"{sentence}.{_oracle(saved, results)}"
+
+
+def is_saving(row: Json) -> bool:
+    """Whether the interval of the labels saved leaves no room for none."""
+    low = cast("Json", row["saved"])["low"]
+    return isinstance(low, (int, float)) and low > 0
+
+
+def _verdict(row: Json) -> str:
+    found, needed = cast("Json", row["saved"]), cast("Json", row["needed"])
+    if found["low"] is None:
+        return "one draw, which shows no saving"
+    if needed["at_most"] or not is_saving(row):
+        return "no saving shown"
+    if found["value"] is None:
+        return f"more than {found['more_than']:,.0f} human labels saved"
+    return f"{found['value']:,.0f} human labels saved"
 
 
 def _oracle(saved: Json, results: Json) -> str:
@@ -124,10 +138,11 @@ def methods_table(results: Json) -> TableData:
                 f"{row['regimen']}{' (chosen)' if row['chosen'] else ''}",
                 f"{row['budget']:,}",
                 str(row["trainings"]),
+                str(row.get("students", "-")),
                 f"{row['validation_f1']:.1f}{off}",
             )
         )
-    columns = ("regimen", "budget", "trainings", "valid. F1")
+    columns = ("regimen", "budget", "trainings", "students", "valid. F1")
     return TableData(
         head("Other uses of distilled labels, on validation", results), columns, tuple(rows)
     )
@@ -169,7 +184,7 @@ def teachers_table(results: Json) -> TableData:
     teachers = cast("Json", results["teachers"])
     rows: list[tuple[str, ...]] = []
     for row in sorted(cast("list[Json]", teachers["rows"]), key=_place):
-        p = cast("float | None", row["p"])
+        p = cast("float | None", row.get("p_holm"))
         rows.append(
             (
                 str(row["teacher"]),
@@ -180,7 +195,7 @@ def teachers_table(results: Json) -> TableData:
                 "-" if p is None else f"{p:.3f}",
             )
         )
-    columns = ("teacher", "its F1", "budget", "regimen", "gain over original", "p")
+    columns = ("teacher", "its F1", "budget", "regimen", "gain over original", "p (Holm)")
     return TableData(head("Teacher quality: gain in test F1", results), columns, tuple(rows))
 
 
@@ -189,14 +204,27 @@ def _place(row: Json) -> tuple[int, str, float]:
 
 
 def break_even_lines(results: Json) -> Sequence[str]:
-    """From which teacher F1 on distilled data help, a line for each budget and regimen."""
+    """From which teacher F1 on the mean gain is above 0, and for which teachers one is shown."""
     lines = []
-    for row in cast("list[Json]", cast("Json", results["teachers"])["break_even"]):
+    teachers = cast("Json", results["teachers"])
+    for row in cast("list[Json]", teachers["break_even"]):
         if row["teacher_f1"] is not None:
-            told = f"helps from a teacher F1 of about {row['teacher_f1']:.0f} on"
+            told = f"the mean gain is above 0 from a teacher F1 of about {row['teacher_f1']:.0f} on"
         elif row["at_most"] is not None:
-            told = f"helps with every teacher that was tried, from F1 {row['at_most']:.0f} on"
+            told = f"the mean gain is above 0 with every teacher, from F1 {row['at_most']:.0f} on"
         else:
-            told = f"helps with no teacher that was tried, up to F1 {row['more_than']:.0f}"
-        lines.append(f"Budget {row['budget']:,}, {row['regimen']}: {told}.")
+            told = f"the mean gain is above 0 with no teacher, up to F1 {row['more_than']:.0f}"
+        shown = [
+            f"{one['teacher']} ({one['teacher_f1']:.0f})"
+            for one in sorted(cast("list[Json]", teachers["rows"]), key=_place)
+            if (one["budget"], one["regimen"]) == (row["budget"], row["regimen"]) and _is_gain(one)
+        ]
+        named = f"shown for {', '.join(shown)}" if shown else "shown for none"
+        lines.append(f"Budget {row['budget']:,}, {row['regimen']}: {told}; {named}.")
     return lines
+
+
+def _is_gain(row: Json) -> bool:
+    p = row.get("p_holm")
+    gain = cast("dict[str, float]", row["gain"])["value"]
+    return isinstance(p, float) and p < ALPHA and gain > 0

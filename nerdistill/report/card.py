@@ -102,7 +102,8 @@ def _data(results: Json, cell: Json) -> Iterator[str]:
         source = "gold labels" if pool["source"] == "gold" else "labels of the teacher"
         yield f"distilled: {pool['sentences']} sentences of {_text(pool['name'])}, {source}"
     if cell["distilled"]:
-        for row in cast("list[Json]", results["teacher"]):
+        rows = cast("list[Json]", results["teacher"])
+        for row in (one for one in rows if one["model"] == cell["teacher"]):
             yield f"teacher of {_text(row['corpus'])}: {_teacher(row)}"
     yield (
         f"really shown: {shown['original']} original and {shown['distilled']} distilled examples, "
@@ -160,7 +161,8 @@ def _sureness(results: Json, cell: Json) -> str:
 
 def _choice(results: Json, cell: Json) -> str:
     winner, budget = cast("Json", results["winner"]), cell["budget"]
-    others = sum(group.budget == budget for group in groups(results))
+    rivals = (group for group in groups(results) if group.cells[0].get("rival", True))
+    others = sum(group.budget == budget for group in rivals)
     missing = results["missing_cells"]
     told = (
         f"Of {others} regimens and pools at {budget} original sentences this one has the best mean "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 METHOD = (
     (
-        "Every cell had the same number of optimizer steps and the same batch size; the column "
-        "“shown o+d” says how many original and distilled examples it really saw. The curves of "
+        "All rivals had the same number of optimizer steps and the same batch size; the columns "
+        "“shown o+d” and “steps” say what a cell really had. Only original-half, original-double "
+        "and the settings that original data alone are tuned with have other steps. What judges "
+        "of distilled labels cost comes on top, and is told where they are used. The curves of "
         "phase 3, the shuffled mix and Simple Mix have one mean distilled share, unless their name "
         "says otherwise."
     ),
@@ -27,23 +29,26 @@ METHOD = (
     ),
 )
 SAVED = (
-    "How many human-labelled sentences original data alone, at the steps and the rate that "
-    "validation chooses at each budget, would need for a regimen's test F1: read off a curve that "
-    "never falls, in the logarithm of the budget, with an interval over samples and seeds. A "
-    "budget pays for every human label: to train, to choose where validation is capped, and to "
-    "show the teacher."
+    "How many human-labelled sentences original data alone would need for a regimen's test F1: "
+    "read off a curve that never falls, in the logarithm of the budget, with an interval over "
+    "samples and seeds, for these test texts. original-tuned has at each budget the steps and the "
+    "rate that validation chooses; original has those of the study. A regimen pays for every "
+    "human label that it uses: to train, to choose where validation is capped, and to show the "
+    "teacher. Beyond that, the budget was there for validation to choose from."
 )
 ORDER = (
-    "Each row is the first regimen less the second, which differ in one thing. p is corrected "
+    "Each row is the first regimen less the second; the question says what sets them apart. Where "
+    "steps or rates differ, so does more than the order of the data. p is corrected "
     "after Holm for all rows of a budget."
 )
 METHODS = (
     "Of many methods that are scored on test, the best looks better than it is. So all are scored "
-    "on validation, and at each budget only the one that validation chooses meets test."
+    "on validation, and at each budget only the one that validation chooses meets test. The "
+    "column “students” counts those that a seed trains, judges of the labels included."
 )
 TEACHERS = (
     "The same study with the labels of several teachers of the same sentences. The gain is over "
-    "original data alone, in points of test F1."
+    "original data alone, in points of test F1; p is corrected after Holm for all rows of a budget."
 )
 ERRORS = (
     "Counts are means of a training. An entity with the right edges and another type is a “type” "

@@ -49,11 +49,15 @@ def best_cell(results: Json) -> Json | None:
     winner = cast("Json | None", results["winner"])
     if winner is None:
         return None
-    names = ("regimen", "distilled", "budget")
+    wanted = {
+        "regimen": winner.get("setting", winner["regimen"]),
+        "distilled": winner["distilled"],
+        "budget": winner["budget"],
+    }
     group = [
         cell
         for cell in cast("list[Json]", results["cells"])
-        if all(cell[name] == winner[name] for name in names)
+        if all(cell[name] == value for name, value in wanted.items())
     ]
     return max(group, key=lambda cell: cast("float", cast("Json", cell["validation"])["f1"]))
 

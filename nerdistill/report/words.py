@@ -128,6 +128,9 @@ def _needed(row: Json) -> str:
     needed = cast("Json | None", row["trainings_needed"])
     if needed is None:
         return ""
+    trained = len(cast("list[float]", row.get("per_training") or []))
+    if not needed["capped"] and cast("int", needed["seeds"]) <= trained:
+        return "; by their seeds alone these would do: the texts leave it open"
     more = "more than " if needed["capped"] else "about "
     return f"; {more}{needed['seeds']} seeds would show one of this size"
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, cast
 from nerdistill.study.evidence import comparison, corrected, named
 from nerdistill.study.groups import best_on_validation, budgets_of, grouped
 from nerdistill.study.phases import SIMPLE_MIX
+from nerdistill.study.stage import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nerdistill.study.graph import Cell, Graph
     from nerdistill.study.groups import Groups
     from nerdistill.study.scored import Scored
@@ -28,18 +27,17 @@ def meeting_test(graph: Graph, workspace: Workspace) -> list[Cell]:
 
     A budget's candidate is chosen once all of them have been scored on validation.
     """
-    rivals = [cell for cell in graph.cells if cell.regimen.candidate]
-    waiting = {cell.budget for cell in rivals if workspace.record(cell.validation) is None}
-    ready = [cell for cell in rivals if cell.budget not in waiting]
     chosen = {
-        cell.train.key for cells in chosen_of(ready, workspace).values() for cell in cells.values()
+        cell.train.key for cells in chosen_of(graph, workspace).values() for cell in cells.values()
     }
     return [cell for cell in graph.cells if not cell.regimen.candidate or cell.train.key in chosen]
 
 
-def chosen_of(scored: Sequence[Cell], workspace: Workspace) -> Groups:
-    """Of each budget the candidate with the best mean validation F1."""
-    groups = grouped([cell for cell in scored if cell.regimen.candidate], workspace)
+def chosen_of(graph: Graph, workspace: Workspace) -> Groups:
+    """Of each budget the candidate with the best mean validation F1, once all have one."""
+    rivals = [cell for cell in graph.cells if cell.regimen.candidate]
+    waiting = {cell.budget for cell in rivals if workspace.record(cell.validation) is None}
+    groups = grouped([cell for cell in rivals if cell.budget not in waiting], workspace)
     found: Groups = {}
     for budget in budgets_of(groups):
         able = {key: cells.values() for key, cells in groups.items() if key[2] == budget}
@@ -49,23 +47,25 @@ def chosen_of(scored: Sequence[Cell], workspace: Workspace) -> Groups:
     return found
 
 
-def methods(done: Sequence[Cell], tested: Groups, scored: Scored) -> Json | None:
+def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
     """What candidates scored on validation, and what the chosen ones gain on test.
 
     Args:
-        done: cells that are scored on validation.
+        graph: the study.
         tested: groups of those that are scored on test.
         scored: reads how.
 
     Returns:
-        Plain data: `rows`, a candidate or Simple Mix at a budget each with its validation F1 and
-        whether it was `chosen`; `comparisons` of the chosen with Simple Mix on test, corrected
+        Plain data: `rows`, a candidate or Simple Mix at a budget each with its validation F1, the
+        `students` that a seed of it trains, judges included, and whether it was `chosen`;
+        `comparisons` of the chosen with Simple Mix on test, corrected
         after Holm. None without candidates.
     """
     workspace = scored.workspace
+    done = [cell for cell in graph.cells if workspace.record(cell.validation)]
     if not any(cell.regimen.candidate for cell in done):
         return None
-    chosen = chosen_of(done, workspace)
+    chosen = chosen_of(graph, workspace)
     rows: list[Json] = []
     for key, cells in grouped(done, workspace).items():
         of_study = all(cell.other is None for cell in cells.values())
@@ -78,6 +78,7 @@ def methods(done: Sequence[Cell], tested: Groups, scored: Scored) -> Json | None
                 **named(key),
                 "budget": key[2],
                 "trainings": len(f1),
+                "students": students_of(next(iter(cells.values()))),
                 "validation_f1": round(fmean(f1), 4),
                 "standard_deviation": round(stdev(f1), 4) if len(f1) > 1 else None,
                 "chosen": key in chosen,
@@ -94,6 +95,6 @@ def methods(done: Sequence[Cell], tested: Groups, scored: Scored) -> Json | None
     return {"rows": rows, "comparisons": corrected(comparisons)}
 
 
-def is_tested(cell: Cell, workspace: Workspace) -> bool:
-    """Whether a cell has been scored on test."""
-    return workspace.record(cell.test) is not None
+def students_of(cell: Cell) -> int:
+    """How many students a cell trains: itself, and those who judge its pool."""
+    return sum(stage.kind == "train" for stage in in_order([cell.train]))

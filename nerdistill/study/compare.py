@@ -112,7 +112,7 @@ def _settings(results: Json) -> Json:
     each = all(cell["subset_seed"] == cell["seed"] for cell in cells)
     found["subset seeds"] = "each seed draws its own" if each else subsets
     for row in cast("list[Json]", results["teacher"]):
-        found[f"teacher of {row['corpus']}"] = f"{row['model']} ({row['annotator']})"
+        found[f"teacher {row['model']} of {row['corpus']}"] = str(row["annotator"])
     versions = cast("Json", results["versions"])
     return found | {f"version of {name}": value for name, value in versions.items()}
 
@@ -123,7 +123,12 @@ def _digests(results: Json) -> Json:
 
 
 def _teachers(results: Json) -> Json:
-    return {str(row["corpus"]): row["f1"] for row in cast("list[Json]", results["teacher"])}
+    rows = cast("list[Json]", results["teacher"])
+    several = len({row["model"] for row in rows}) > 1
+    return {
+        f"{row['corpus']} by {row['model']}" if several else str(row["corpus"]): row["f1"]
+        for row in rows
+    }
 
 
 def _side_by_side(a: Json, b: Json) -> list[Difference]:

@@ -86,7 +86,7 @@ class Teacher(Section):
     sentences_per_request: Annotated[int, Field(ge=1, le=100)] = 1
     """Pack so many sentences into one request."""
     examples: Name | None = None
-    """A labelled corpus to show examples from: human labels that no budget counts."""
+    """A labelled corpus to show examples from; labels saved counts all of its human labels."""
     shots: PositiveInt = 5
     """How many examples a request shows."""
     choose: str = "bm25"
@@ -205,7 +205,7 @@ class Training(Section):
     """Settings that every cell shares."""
 
     steps: PositiveInt = 400
-    """Optimizer steps: the budget of every cell."""
+    """Optimizer steps of every cell, but of those whose name says otherwise and of tuning."""
     batch_size: PositiveInt = 16
     """Sentences in a step."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 3e-4

@@ -42,10 +42,9 @@ def shown_to(cell: Cell, workspace: Workspace) -> Shown:
 
     The whole of both pools counts, also where the training ended before it had shown all of it.
     """
-    has_original = "original" in cell.train.inputs
+    encoded = (cell.train.inputs.get(name) for name in ("original", "distilled"))
     return Shown(
-        forms_of(cell.sample, workspace) if has_original else frozenset(),
-        forms_of(cell.pool, workspace) if cell.pool is not None else frozenset(),
+        *(forms_of(one.inputs["corpus"], workspace) if one else frozenset() for one in encoded)
     )
 
 

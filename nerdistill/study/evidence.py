@@ -58,7 +58,7 @@ def evidence(groups: Groups, scored: Scored) -> Json | None:
         _of_best(one, other, known, scored)
         for one in best
         if one is not None
-        for other, cells in known.items()
+        for other, cells in _once(known).items()
         if other[2] == one[2] and is_fair(other, cells) and _differ(known[one], cells)
     ]
     return {
@@ -87,9 +87,11 @@ def comparison(
         return None
     pair = [scored.counts({draw: side[draw] for draw in shared}) for side in (other, one)]
     found = paired(pair[0], pair[1], level=LEVEL, seed=SEED)
+    # Seeds that share a sample are not independent: with several of both no p is told.
+    crossed = 1 < len({subset for subset, _ in shared}) < len(shared)
     told: Json = {
         "difference": asdict(found.difference),
-        "p": found.p,
+        "p": None if crossed else found.p,
         "p_holm": None,
         "family": None,
         "effect_size": found.effect_size,
@@ -123,6 +125,14 @@ def _contested(groups: Groups) -> Iterable[int]:
     """The budgets at which regimens compete; in the order of the study."""
     with_pool = set(budgets_of(groups))
     return [budget for budget in dict.fromkeys(key[2] for key in groups) if budget in with_pool]
+
+
+def _once(groups: Groups) -> Groups:
+    """Groups that are the same trainings under two names, under the first of these."""
+    found: dict[frozenset[str], Key] = {}
+    for key, cells in groups.items():
+        found.setdefault(frozenset(cell.train.key for cell in cells.values()), key)
+    return {key: groups[key] for key in found.values()}
 
 
 def _differ(one: Mapping[Draw, Cell], other: Mapping[Draw, Cell]) -> bool:

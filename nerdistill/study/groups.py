@@ -70,11 +70,17 @@ def best_on_validation(able: Mapping[Key, Collection[Cell]], workspace: Workspac
 def best_of_budget(groups: Groups, budget: int, workspace: Workspace) -> Key | None:
     """The regimen that validation chooses at a budget, among those of the study's own steps."""
     able = {
-        key: cells.values()
+        key: cells
         for key, cells in groups.items()
         if key[2] == budget and (key[0] == ORIGINAL_TUNED or is_rival(cells.values()))
     }
-    return best_on_validation(able, workspace)
+    # In a study that was stopped some have fewer seeds: the same for all, where there are such.
+    draws = set.intersection(*({*cells} for cells in able.values())) if able else set()
+    fair = {
+        key: [cell for draw, cell in cells.items() if draw in draws or not draws]
+        for key, cells in able.items()
+    }
+    return best_on_validation(fair, workspace)
 
 
 def is_rival(cells: Iterable[Cell]) -> bool:

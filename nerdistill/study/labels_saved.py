@@ -1,8 +1,8 @@
 """How many human labels each regimen saved: what original data alone would need for its F1.
 
 The rival is original data alone at its best: at each budget with the steps and the learning rate
-that validation chooses. A budget counts every human label that it pays for: sentences to train on,
-to choose with (where validation is capped) and to show the teacher.
+that validation chooses. Of each regimen every human label is counted that it was paid for: to
+train, to choose (where validation is capped) and to show the teacher.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from nerdistill.metrics.saved import labels_for_same_f1
 from nerdistill.study.evidence import LEVEL, SEED, is_fair, named
 from nerdistill.study.groups import ORIGINAL_TUNED, best_of_budget, budgets_of, is_ceiling
+from nerdistill.study.human_labels import human_labels, paid
 from nerdistill.study.phases import ORIGINAL
 
 if TYPE_CHECKING:
@@ -40,9 +41,10 @@ def labels_saved(graph: Graph, groups: Groups, workspace: Workspace) -> Json | N
 
     Returns:
         Plain data: `reference` (which curve of original data alone), `original` (its points),
-        `regimens` (a row each, with `needed` and `saved`) and `headline`: the row of the regimen
-        that validation chooses at the middle one of the budgets (of two the smaller), a rule that
-        no result has a part in. None where original data alone were trained at one budget only.
+        `regimens` (a row each, with `needed` and `saved`) and `headline`: the row of what
+        validation chooses at the middle one of the budgets (of two the smaller), a rule that no
+        result has a part in; None where original data alone were not tuned. The whole is None where
+        these were trained at one budget only.
     """
     tuned = any(key[0] == ORIGINAL_TUNED for key in groups)
     reference = ORIGINAL_TUNED if tuned else ORIGINAL.name
@@ -52,7 +54,7 @@ def labels_saved(graph: Graph, groups: Groups, workspace: Workspace) -> Json | N
         return None
     budgets = sorted(curve)
     points = [_point(budget, curve[budget], draws, workspace) for budget in budgets]
-    ladder = _Ladder(points, draws, workspace, _shown_to_teacher(graph, workspace))
+    ladder = _Ladder(points, draws, graph, workspace)
     rows = {
         key: ladder.row(key, cells)
         for key, cells in groups.items()
@@ -67,7 +69,7 @@ def labels_saved(graph: Graph, groups: Groups, workspace: Workspace) -> Json | N
         "reference": reference,
         "original": points,
         "regimens": list(rows.values()),
-        "headline": None if best is None else rows.get(best),
+        "headline": ladder.row(best, groups[best]) if tuned and best else None,
     }
 
 
@@ -96,26 +98,28 @@ class _Ladder:
     """Reads human labels off the curve of original data alone."""
 
     def __init__(
-        self, points: Sequence[Json], draws: Sequence[Draw], workspace: Workspace, shown: int
+        self, points: Sequence[Json], draws: Sequence[Draw], graph: Graph, workspace: Workspace
     ) -> None:
         self._budgets = [cast("int", point["human_labels"]) for point in points]
         by_budget = [cast("list[float]", point["f1"]) for point in points]
         self._curves = [list(curve) for curve in zip(*by_budget, strict=True)]
-        self._draws, self._workspace, self._shown = draws, workspace, shown
+        self._draws, self._graph, self._workspace = draws, graph, workspace
 
     def row(self, key: Key, cells: Mapping[Draw, Cell]) -> Json:
         """One regimen at one budget."""
         f1 = [_test_f1(cells[draw], self._workspace) for draw in self._draws]
         found = labels_for_same_f1(self._budgets, self._curves, f1, level=LEVEL, seed=SEED)
-        paid = key[2] + (self._shown if key[1] else 0)
+        first = cells[self._draws[0]]
+        used = paid(first, self._graph, self._workspace)
         return {
             **named(key),
             "budget": key[2],
-            "human_labels": paid,
+            "human_labels": used,
+            "trained_on": human_labels(first, self._workspace)["train"],
             "f1": f1,
             "mean": round(fmean(f1), 4),
             "needed": _bound(found, 0),
-            "saved": _bound(found, paid),
+            "saved": _bound(found, used),
         }
 
 
@@ -133,12 +137,6 @@ def _bound(found: LabelsNeeded, less: int) -> Json:
         "at_most": found.value <= found.smallest,
         "more_than": found.largest - less if beyond else None,
     }
-
-
-def _shown_to_teacher(graph: Graph, workspace: Workspace) -> int:
-    """Human-labelled sentences that the teacher's examples are chosen from: people paid for all."""
-    examples = graph.config.teacher.examples
-    return cast("int", workspace.result(graph.corpus(examples))["sentences"]) if examples else 0
 
 
 def _test_f1(cell: Cell, workspace: Workspace) -> float:

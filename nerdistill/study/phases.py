@@ -205,7 +205,7 @@ def regimens(config: StudyConfig) -> dict[str, tuple[Regimen, tuple[Phase, ...]]
 def tuned(config: StudyConfig) -> tuple[Regimen, ...]:
     """The further settings that original data alone are tried with, where budgets make a curve."""
     original = config.original
-    if len({*original.budgets, *original.ladder}) == 1 or not _chosen(config, ORIGINAL.name):
+    if len({*original.budgets, *original.ladder}) == 1 or ORIGINAL.name not in regimens(config):
         return ()
     return tuple(
         replace(
@@ -243,10 +243,6 @@ def taught_by_others(config: StudyConfig) -> tuple[Regimen, ...]:
                 f"Choose among: {', '.join(sorted(known))}.",
             )
     return tuple(known[name] for name in config.other_teachers_regimens)
-
-
-def _chosen(config: StudyConfig, name: str) -> bool:
-    return config.regimens == "all" or name in config.regimens
 
 
 def _has_data(regimen: Regimen, config: StudyConfig) -> bool:

@@ -20,7 +20,7 @@ ORDER: tuple[tuple[str, str, str], ...] = (
     ("Is an order better than a shuffled mix?", "simple-mix", "mixed"),
     ("Does it beat as many steps of original data alone?", "simple-mix", "original"),
     ("Does it beat original data alone at its best steps and rate?", "simple-mix", ORIGINAL_TUNED),
-    ("Do the distilled steps before it help the original ones?", "simple-mix", "original-half"),
+    ("Do the distilled steps before a restart help?", "simple-mix-restart", "original-half"),
     ("Is it only more steps? Original data alone, twice as long", "original-double", "original"),
     ("Does a second warm-up help it?", "simple-mix-restart", "simple-mix"),
     ("What does a second warm-up do without distilled data?", "original-restart", "original"),

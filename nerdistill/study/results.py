@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import PurePath
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.study.also import also_scores
-from nerdistill.study.candidates import methods
+from nerdistill.study.candidates import meeting_test, methods
 from nerdistill.study.errors import errors
 from nerdistill.study.evidence import evidence
+from nerdistill.study.graph import LOADING
 from nerdistill.study.groups import (
     best_of_budget,
     budget_of,
@@ -19,6 +21,7 @@ from nerdistill.study.groups import (
     is_rival,
     mean_validation_f1,
 )
+from nerdistill.study.human_labels import human_labels
 from nerdistill.study.labels_saved import labels_saved
 from nerdistill.study.mechanism import mechanism
 from nerdistill.study.questions import order
@@ -28,7 +31,7 @@ from nerdistill.study.stages import stages_of
 from nerdistill.study.teachers import teachers
 
 if TYPE_CHECKING:
-    from nerdistill.study.config import OtherTeacher
+    from nerdistill.study.config import OtherTeacher, Teacher
     from nerdistill.study.graph import Cell, Graph
     from nerdistill.study.groups import Groups
     from nerdistill.study.workspace import Workspace
@@ -75,12 +78,12 @@ def collect(graph: Graph, workspace: Workspace, command: str | None = None) -> J
         "original": _original(done, workspace),
         "distilled": _distilled(done, workspace),
         "cells": cells,
-        "missing_cells": len(graph.cells) - len(done),
+        "missing_cells": _missing(graph, workspace),
         "winner": _winner(groups, workspace),
         "evidence": scored and evidence(groups, scored),
         "labels_saved": labels_saved(graph, groups, workspace),
         "order": scored and order(groups, scored),
-        "methods": scored and methods(done, groups, scored),
+        "methods": scored and methods(graph, groups, scored),
         "teachers": scored and teachers(graph, groups, scored),
         "mechanism": mechanism(groups, workspace),
         "errors": errors(groups, workspace),
@@ -90,11 +93,23 @@ def collect(graph: Graph, workspace: Workspace, command: str | None = None) -> J
 
 def scored_groups(graph: Graph, workspace: Workspace) -> Groups:
     """The cells that are scored on test, by what they have in common."""
-    done = [cell for cell in graph.cells if _finished(cell, workspace)]
+    meeting = meeting_test(graph, workspace)
+    done = [cell for cell in meeting if _finished(cell, workspace)]
     return grouped([cell for cell in done if workspace.record(cell.test)], workspace)
 
 
+def _missing(graph: Graph, workspace: Workspace) -> int:
+    """Cells that are not finished, a chosen candidate without a score on test among them."""
+    meeting = {cell.test.key for cell in meeting_test(graph, workspace)}
+    return sum(
+        not _finished(cell, workspace)
+        or (cell.test.key in meeting and workspace.record(cell.test) is None)
+        for cell in graph.cells
+    )
+
+
 def _finished(cell: Cell, workspace: Workspace) -> bool:
+    """Whether a cell is ready to be told of: of a candidate test may never score it."""
     needed = [cell.train, cell.validation, *([] if cell.regimen.candidate else [cell.test])]
     return all(workspace.record(stage) for stage in needed)
 
@@ -109,10 +124,15 @@ def _teacher(
     return {
         "corpus": name,
         "annotator": teacher.annotator,
-        "model": other.name if other else teacher.model,
+        "model": other.name if other else _called(teacher),
         "simulated": teacher.annotator == "simulated",
         **workspace.result(stage),
     }
+
+
+def _called(teacher: Teacher) -> str:
+    """A model's name; of a folder the last part, since results leave the house."""
+    return PurePath(teacher.model).name if teacher.annotator in LOADING else teacher.model
 
 
 def _original(done: list[Cell], workspace: Workspace) -> list[Json]:
@@ -146,7 +166,7 @@ def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
         "rival": is_rival([cell]) and not is_ceiling(cell),
         "curve": trained["curve"],
         "schedule": cell.regimen.schedule,
-        "teacher": cell.other or graph.config.teacher.model,
+        "teacher": cell.other or _called(graph.config.teacher),
         "distilled": cell.distilled,
         "budget": budget_of(cell, workspace),
         "subset_seed": cell.subset_seed,
@@ -155,22 +175,13 @@ def _cell(graph: Graph, cell: Cell, workspace: Workspace) -> Json:
         "test": workspace.result(cell.test) if workspace.record(cell.test) else None,
         "also": also_scores(cell, graph.also, workspace),
         "examples": trained["examples"],
-        "human_labels": _human_labels(cell, workspace),
+        "human_labels": human_labels(cell, workspace),
         "steps": cell.train.params["steps"],
         "learning_rate": cell.train.params["learning_rate"],
         "seconds": round(seconds, 1),
         "model": f"stages/{cell.train.folder_name}/model",
         "tested": f"stages/{cell.test.folder_name}",
     }
-
-
-def _human_labels(cell: Cell, workspace: Workspace) -> Json:
-    """Human-labelled sentences behind a cell, for training and for choosing the winner."""
-    drawn = cast("Json", workspace.result(cell.sample)["human_labels"])
-    train = cast("int", drawn["train"]) if "original" in cell.train.inputs else 0
-    if cell.pool is not None and cell.pool.params["gold"]:
-        train += cast("int", workspace.result(cell.pool)["sentences"])
-    return {"train": train, "validation": drawn["validation"]}
 
 
 def _winner(groups: Groups, workspace: Workspace) -> Json | None:
@@ -183,6 +194,7 @@ def _winner(groups: Groups, workspace: Workspace) -> Json | None:
     tests = [cast("float", workspace.result(cell.test)["f1"]) for cell in cells]
     return {
         "regimen": chosen[0],
+        "setting": next(iter(cells)).regimen.name,
         "distilled": chosen[1],
         "budget": largest,
         "validation_f1": round(mean_validation_f1(cells, workspace), 4),

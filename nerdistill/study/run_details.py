@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Json = dict[str, object]
 
 HOST = re.compile(r"(?<=://)[^/\s\"',\]]+")
+HIDDEN = "teacher.extra_body"
+"""A setting that may hold a key of the server's own."""
 FOLDERS = re.compile(r"(?<![\w.:/~-])(?:~[\w.-]*)?/(?:[^/\s\"',\]]+/)*(?=[^/\s\"',\]])")
 """What comes before the last name of an absolute path."""
 
@@ -38,6 +40,8 @@ def command_of(study: Path, settings: Sequence[str]) -> str:
 
 def _shown(setting: str) -> str:
     key, equals, value = setting.partition("=")
+    if key.strip().startswith(HIDDEN):
+        return f"{key}{equals}…"
     return f"{key}{equals}{FOLDERS.sub('', HOST.sub('HOST', value))}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from nerdistill.metrics.saved import monotone
-from nerdistill.study.evidence import comparison
+from nerdistill.study.evidence import comparison, corrected
 from nerdistill.study.groups import budgets_of
 from nerdistill.study.phases import ORIGINAL, taught_by_others
 
@@ -26,8 +26,9 @@ def teachers(graph: Graph, groups: Groups, scored: Scored) -> Json | None:
 
     Returns:
         Plain data: `rows`, one for each teacher, budget and regimen with the teacher's F1 and the
-        gain in test F1 over original data alone; and `break_even`, one for each budget and regimen.
-        None where the study has but one teacher, or its corpora no gold.
+        gain in test F1 over original data alone, p corrected after Holm for all of a budget; and
+        `break_even`, one for each budget and regimen. None where the study has but one teacher, or
+        no corpus of theirs has gold.
     """
     config, workspace = graph.config, scored.workspace
     names = [one.name for one in taught_by_others(config)]
@@ -47,25 +48,25 @@ def teachers(graph: Graph, groups: Groups, scored: Scored) -> Json | None:
                     continue
                 if found := comparison(groups[key], groups[base], scored):
                     about: Json = {"teacher": name, "teacher_f1": f1, "budget": budget}
-                    gain = {"gain": found[0]["difference"], "p": found[0]["p"]}
+                    gain = {"gain": found[0]["difference"], "p": found[0]["p"], "p_holm": None}
                     rows.append({**about, "regimen": regimen, **gain})
     if len({row["teacher"] for row in rows}) < 2:  # noqa: PLR2004 - one is no ladder
         return None
     keys = dict.fromkeys((cast("int", row["budget"]), str(row["regimen"])) for row in rows)
-    return {"rows": rows, "break_even": [_break_even(*key, rows) for key in keys]}
+    return {"rows": corrected(rows), "break_even": [_break_even(*key, rows) for key in keys]}
 
 
 def _f1(audits: Sequence[Json]) -> float | None:
-    """Of all corpora together, in per cent, by their counts of entities; None without gold."""
+    """Of all corpora that have gold, in per cent, by their counts of entities; None without."""
     counts = np.zeros(3)
     for audit in audits:
         errors = cast("dict[str, int]", audit["errors"])
         if not errors:
-            return None
+            continue
         right = errors["correct"]
         paired = sum(errors[kind] for kind in ("type", "boundary", "boundary_and_type"))
         counts += (right, right + paired + errors["spurious"], right + paired + errors["missed"])
-    return round(float(200 * counts[0] / max(1.0, counts[1] + counts[2])), 2)
+    return round(float(200 * counts[0] / (counts[1] + counts[2])), 2) if counts.any() else None
 
 
 def _break_even(budget: int, regimen: str, rows: Sequence[Json]) -> Json:

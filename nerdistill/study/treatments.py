@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nerdistill.study.graph import Graph
     from nerdistill.study.phases import Regimen, Treatment
 
-VERSIONS = {"fold": 1, "predict": 1, "treat": 1}
+VERSIONS = {"fold": 1, "predict": 1, "treat": 2}
 """Of each builder, as in `graph.VERSIONS`."""
 APART = 1_000_003
 """Between the seeds of judges of one regimen: far from those of a study's cells."""

@@ -7,7 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.report import prose, words
-from nerdistill.report.answers import bound, reference_table, saved_sentence, saved_table, side
+from nerdistill.report.answers import (
+    bound,
+    is_saving,
+    reference_table,
+    saved_sentence,
+    saved_table,
+    side,
+)
 from nerdistill.report.figures import curves, f1, saved
 from nerdistill.report.figures.forest import difference
 from nerdistill.report.figures.forest import draw as draw_forest
@@ -34,9 +41,9 @@ def tiles(results: Json) -> list[tuple[str, str, str]]:
     ]
     found = cast("Json | None", results.get("labels_saved"))
     chosen = cast("Json | None", found["headline"]) if found else None
-    if chosen and chosen["distilled"] and not cast("Json", chosen["needed"])["at_most"]:
+    if chosen and chosen["distilled"] and is_saving(chosen):
         number, _, interval = bound(cast("Json", chosen["saved"])).partition(" (")
-        paid = f"with {chosen['human_labels']:,} labelled"
+        paid = f"from a budget of {chosen['budget']:,}"
         about = ", ".join(filter(None, (interval.removesuffix(")"), paid)))
         told.insert(0, ("Human labels saved", number, about))
     return told
