@@ -1,4 +1,4 @@
-"""What a study answers beyond its tables, in words and in tables: labels saved, order, teachers."""
+"""What a study answers beyond its tables, in words and in tables: labels saved, order, costs."""
 
 from __future__ import annotations
 
@@ -156,6 +156,31 @@ def method_lines(results: Json) -> Sequence[str]:
         shown, p, answer = difference(row)
         lines.append(f"Budget {row['budget']:,}: {a} less {b}: {shown} points, p {p}: {answer}.")
     return lines
+
+
+def selection_table(results: Json) -> TableData:
+    """Simple Mix on a part of the teacher's labels, and what that part costs."""
+    rows = []
+    for row in cast("list[Json]", cast("Json", results["selection"])["rows"]):
+        words, of_words = cast("int", row["words"]), cast("int", row["of_words"])
+        gain, paid = cast("float | None", row["gain"]), cast("int | None", row["words_per_point"])
+        spread = cast("float | None", row["standard_deviation"])
+        off = "" if spread is None else f" ±{spread:.1f}"
+        rows.append(
+            (
+                str(row["regimen"]),
+                str(row["distilled"]),
+                f"{row['budget']:,}",
+                f"{words:,} ({'all' if words == of_words else f'{words / of_words:.0%}'})",
+                f"{row['sentences']:,}",
+                f"{row['validation_f1']:.1f}",
+                "-" if gain is None else f"{gain:+.1f}{off}",
+                "-" if paid is None else f"{paid:,}",
+            )
+        )
+    columns = ("regimen", "distilled", "budget", "words", "sentences", "valid. F1", "gain")
+    title = head("What to have labelled, at equal cost", results)
+    return TableData(title, (*columns, "words a point"), tuple(rows))
 
 
 def difference(row: Json) -> tuple[str, str, str]:

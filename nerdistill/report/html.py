@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[Callable[[Json], Section], ...]] = {
     "labels_saved": (study.labels_saved,),
     "order": (why.order,),
     "methods": (why.methods,),
+    "selection": (why.selection,),
     "teachers": (why.teachers,),
     "mechanism": (why.mechanism,),
     "teacher": (teacher.audit,),

@@ -14,6 +14,7 @@ from nerdistill.report.answers import (
     order_table,
     reference_table,
     saved_table,
+    selection_table,
     teachers_table,
 )
 from nerdistill.report.chart.svg import standalone
@@ -116,6 +117,9 @@ def _answers(results: Json) -> list[str]:
         lines = _bullets(method_lines(results))
         parts += ["## Other uses of distilled labels", prose.METHODS]
         parts += [markdown_table(methods_table(results)), lines]
+    if results.get("selection"):
+        table = markdown_table(selection_table(results))
+        parts += ["## What to have labelled", prose.SELECTION, table]
     if results.get("teachers"):
         lines = _bullets(break_even_lines(results))
         parts += [

@@ -46,6 +46,14 @@ METHODS = (
     "on validation, and at each budget only the one that validation chooses meets test. The "
     "column “students” counts those that a seed trains, judges of the labels included."
 )
+SELECTION = (
+    "A teacher is paid for what it reads, so each way to select sentences may spend the same share "
+    "of the pool's words. The gain is that of Simple Mix over original data alone in the same "
+    "number of steps, in points of F1 on validation. Words a point are the words sent to the "
+    "teacher over that gain: the fewer, the cheaper. Where each sentence has a request of its own, "
+    "more sentences cost more prompts, too. Who selects sees the words, and at most a student of "
+    "the original sample, never a label of the pool."
+)
 TEACHERS = (
     "The same study with the labels of several teachers of the same sentences. The gain is over "
     "original data alone, in points of test F1; p is corrected after Holm for all rows of a budget."

@@ -40,7 +40,8 @@ def errors(groups: Groups, workspace: Workspace) -> Json | None:
 def shown_to(cell: Cell, workspace: Workspace) -> Shown:
     """The entities that a cell's student was trained on: the data its regimen leaves out are not.
 
-    The whole of both pools counts, also where the training ended before it had shown all of it.
+    The whole of both pools counts, also where the training ended before it had shown all of it; of
+    a distilled pool that was treated or selected from, what that made of it.
     """
     encoded = (cell.train.inputs.get(name) for name in ("original", "distilled"))
     return Shown(

@@ -12,6 +12,7 @@ from nerdistill.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nerdistill.blend.select import By
     from nerdistill.blend.treat import How
     from nerdistill.study.config import StudyConfig
     from nerdistill.train.recipe import Schedule
@@ -48,6 +49,19 @@ class Treatment:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which sentences of the distilled pool are trained on, as if no others had been labelled.
+
+    Attributes:
+        by: what selects them; see `blend.select`.
+        share: of the pool's words: all that are compared cost the teacher equally much.
+    """
+
+    by: By
+    share: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
 class Regimen:
     """One way to spend the training budget on original and distilled data.
 
@@ -75,7 +89,7 @@ class Regimen:
     rate: float = 1.0
     tuning: bool = False
     candidate: bool = False
-    treatment: Treatment | None = None
+    treatment: Treatment | Selection | None = None
 
     def spec(self, mean_share: float) -> dict[str, object]:
         """What its curve is made from, as plain data; `study` stands for `mean_share`."""
@@ -96,7 +110,7 @@ REVERSE = Regimen("original-then-distilled", "step", {"first": 0.0, "then": 1.0}
 COMMITTEE = Treatment("relabelled", ("original", "simple-mix"), heard=True)
 
 
-def _treated(name: str, treatment: Treatment, base: Regimen = SIMPLE_MIX) -> Regimen:
+def _treated(name: str, treatment: Treatment | Selection, base: Regimen = SIMPLE_MIX) -> Regimen:
     """A regimen on a treated pool."""
     return replace(base, name=name, treatment=treatment, candidate=True)
 
@@ -157,6 +171,9 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
         _treated("corrected", Treatment("relabelled", ("original",) * 3, heard=True)),
         _treated("committee", COMMITTEE),
         _treated("committee-mixed", COMMITTEE, MIXED),
+        _treated("select-random", Selection("random")),
+        _treated("select-diverse", Selection("diverse")),
+        _treated("select-uncertain", Selection("uncertain")),
     ),
     6: (),
 }

@@ -27,6 +27,7 @@ from nerdistill.study.mechanism import mechanism
 from nerdistill.study.questions import order
 from nerdistill.study.run_details import run_details
 from nerdistill.study.scored import Scored
+from nerdistill.study.selection import selection
 from nerdistill.study.stages import stages_of
 from nerdistill.study.teachers import teachers
 
@@ -84,6 +85,7 @@ def collect(graph: Graph, workspace: Workspace, command: str | None = None) -> J
         "labels_saved": labels_saved(graph, groups, workspace),
         "order": scored and order(groups, scored),
         "methods": scored and methods(graph, groups, scored),
+        "selection": selection(done, workspace),
         "teachers": scored and teachers(graph, groups, scored),
         "mechanism": mechanism(groups, workspace),
         "errors": errors(groups, workspace),

@@ -18,6 +18,7 @@ Kind = Literal[
     "sample",
     "distil",
     "fold",
+    "select",
     "encode",
     "watch",
     "train",

@@ -3,6 +3,9 @@
 A judge that learns from the distilled pool is trained once for each fold, on the original sample
 and the other folds, and judges that fold alone. One that learns from the original sample alone
 judges the whole pool. No validation or test sentence is read.
+
+A selected pool is the part of the distilled one that the teacher would have been asked for. Who
+selects may ask a student of the original sample, never one that learnt the teacher's labels.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nerdistill.study.phases import PHASES
+from nerdistill.study.phases import ORIGINAL, PHASES, Selection
 from nerdistill.study.stage import Stage
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from nerdistill.study.graph import Graph
     from nerdistill.study.phases import Regimen, Treatment
 
-VERSIONS = {"fold": 1, "predict": 1, "treat": 2}
+VERSIONS = {"fold": 1, "predict": 1, "select": 1, "treat": 2}
 """Of each builder, as in `graph.VERSIONS`."""
 APART = 1_000_003
 """Between the seeds of judges of one regimen: far from those of a study's cells."""
@@ -27,7 +30,7 @@ APART = 1_000_003
 
 def treated(
     graph: Graph,
-    treatment: Treatment,
+    treatment: Treatment | Selection,
     *,
     pool: Stage,
     sample: Stage,
@@ -38,7 +41,7 @@ def treated(
 
     Args:
         graph: the study.
-        treatment: what is done.
+        treatment: what is done, or which part is taken.
         pool: what the teacher labelled.
         sample: the original sentences; judges are trained on them, too.
         seed: of the judges.
@@ -46,6 +49,8 @@ def treated(
             are these.
     """
     bench = _Bench(graph, pool, sample, seed, watch)
+    if isinstance(treatment, Selection):
+        return bench.select(treatment)
     inputs = {"pool": pool}
     if treatment.how == "masked":
         inputs |= {"sample": sample, **dict(bench.on_sample(treatment))}
@@ -95,6 +100,20 @@ class _Bench:
         """What students who learnt the teacher's labels alone say of the original sample."""
         for number, judge in enumerate(map(_regimen, treatment.judges)):
             yield f"whole-{number}", self._predict(self._train(judge, self.pool), self.sample)
+
+    def select(self, selection: Selection) -> Stage:
+        """The stage that takes a part of the pool."""
+        params: dict[str, object] = {"by": selection.by, "share": selection.share}
+        inputs = {"pool": self.pool}
+        if selection.by == "random":
+            params["seed"] = self.seed
+        elif selection.by == "diverse":
+            inputs["sample"] = self.sample
+        else:
+            inputs["opinion"] = self._predict(self._train(ORIGINAL, None), self.pool)
+        title = f"select {selection.share:.0%} of the words, {selection.by}, seed {self.seed}"
+        title += f": {self.pool.title}"
+        return Stage("select", VERSIONS["select"], params, inputs, title=title)
 
     def _fold(self, folds: int, fold: int, part: str) -> Stage:
         params = {"folds": folds, "fold": fold, "part": part}

@@ -76,6 +76,7 @@ def everything(hostile: str = "") -> tuple[Json, list[Json]]:
         "labels_saved": labels_saved(names, pool),
         "order": {"comparisons": order(names, pool)},
         "methods": methods(names, pool, hostile),
+        "selection": {"rows": selection(names, pool, hostile)},
         "teachers": teachers(names, hostile),
         "mechanism": {
             "rows": [
@@ -292,6 +293,18 @@ def methods(names: dict[str, str], pool: str, hostile: str) -> Json:
             | {"difference": interval(1.6, 0.9), "effect_size": 1.9, "per_training": []}
         ],
     }
+
+
+def selection(names: dict[str, str], pool: str, hostile: str) -> list[Json]:
+    """Two ways to select, of which one gains nothing, and the whole pool."""
+    found = {names["simple-mix"]: (120_000, 6.0), f"random{hostile}": (29_998, 2.5)}
+    return [
+        {"regimen": regimen, "distilled": pool, "budget": STUDY_BUDGET, "trainings": 3}
+        | {"words": words, "of_words": 120_000, "sentences": words // 20, "of_sentences": 6_000}
+        | {"validation_f1": 79.0 + gain, "gain": gain}
+        | {"standard_deviation": 0.4, "words_per_point": round(words / gain) if gain > 0 else None}
+        for regimen, (words, gain) in {**found, f"diverse{hostile}": (30_000, -0.3)}.items()
+    ]
 
 
 def teachers(names: dict[str, str], hostile: str) -> Json:

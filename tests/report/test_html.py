@@ -26,10 +26,12 @@ HOSTILE = (
     "</style></script><!--",
     "$x$ {{ 7 * 7 }} {% raw %}\u2028\u2029&lt;",
 )
-NEW = ("labels_saved", "order", "methods", "teachers", "mechanism", "errors", "run")
+NEW = (
+    *("labels_saved", "order", "methods", "selection", "teachers", "mechanism", "errors", "run"),
+)
 ANCHORS = (
     *("answer", "phases", "figures", "labels-saved", "order", "methods"),
-    *("teachers", "mechanism", "teacher"),
+    *("selection", "teachers", "mechanism", "teacher"),
     *("errors", "browser", "how-sure", "human-labels", "method", "run"),
 )
 

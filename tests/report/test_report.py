@@ -13,6 +13,7 @@ from nerdistill.report.chart.svg import standalone
 from nerdistill.report.figures import curves, f1
 from nerdistill.report.markdown import report, write_report
 from nerdistill.report.tables import SIMULATED, rich_tables, spread, tables
+from tests.report.made_up import everything
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +147,16 @@ def test_the_page_says_what_it_may_not_claim() -> None:
     assert "reproduce nothing" in page
     assert "2 cells are not finished" in page
     assert "reproduce nothing" not in report(results() | {"student": "bert-base-cased"})
+
+
+def test_what_to_have_labelled_has_a_price_where_it_gains() -> None:
+    """The share of the words, and no price for what is not better than original data alone."""
+    told, _ = everything()
+    page = report(told)
+    assert "## What to have labelled" in page
+    assert "| 120,000 (all) | 6,000 | 85.0 | +6.0 ±0.4 | 20,000 |" in page
+    assert "| 30,000 (25%) | 1,500 | 78.7 | -0.3 ±0.4 | - |" in page
+    assert "What to have labelled" not in report({**told, "selection": None})
 
 
 def test_figures_are_svg_and_always_the_same(tmp_path: Path) -> None:

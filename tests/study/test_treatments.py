@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +12,7 @@ from nerdistill.blend.folds import cut_folds
 from nerdistill.corpus.formats import read_corpus
 from nerdistill.progress import Silent
 from nerdistill.study.executors import prepare
-from nerdistill.study.phases import PHASES
+from nerdistill.study.phases import PHASES, Treatment
 from nerdistill.study.runner import run_study
 from nerdistill.study.stage import in_order
 from nerdistill.study.stages import stages_of
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["one_thread", "study"]
 
-TREATED = [regimen.name for regimen in PHASES[5] if regimen.treatment]
+TREATED = [one.name for one in PHASES[5] if isinstance(one.treatment, Treatment)]
+REGIMENS = f"regimens={json.dumps(['simple-mix', *TREATED])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 def treating(study: Path, *settings: str) -> Graph:
-    """A study of phase 5 alone."""
-    return _graph(study, "phases=[5]", 'regimens="all"', "seeds=[1]", *settings)
+    """A study of the treatments of phase 5 alone."""
+    return _graph(study, "phases=[5]", REGIMENS, "seeds=[1]", *settings)
 
 
 def _shown(graph: Graph) -> dict[str, Stage]:
@@ -142,7 +144,7 @@ def test_what_waits_for_students_is_left_to_those_who_train(study: Path, tmp_pat
 
 def test_what_judges_share_is_trained_once(study: Path) -> None:
     """Treatments with the same judges share their trainings, and cells' own students judge, too."""
-    graph = treating(study, "phases=[1, 3, 5]")
+    graph = treating(study, 'regimens="all"', "phases=[1, 3, 5]")
     stages = in_order([cell.validation for cell in graph.cells])
     trainings = [stage for stage in stages if stage.kind == "train"]
     cells = {cell.train.key for cell in graph.cells}

@@ -51,6 +51,16 @@ def methods(results: Json) -> Section:
     return Section("methods", "Other uses of distilled labels", lead, tuple(parts))
 
 
+def selection(results: Json) -> Section:
+    """Which sentences to have labelled, where not all can be."""
+    lead = (
+        "If the LLM can only label a part of the text, which part? All ways in this table but "
+        "the whole pool cost equally much; the fewer words a point of F1 takes, the better."
+    )
+    parts = (Table(answers.selection_table(results)), Prose((prose.SELECTION,), "note"))
+    return Section("selection", "What to have labelled", lead, parts)
+
+
 def _forest(rows: Sequence[Json], title: str) -> Figure:
     """Pairs of regimens, the first less the second."""
     several = len({row["budget"] for row in rows}) > 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nerdistill.study.builders.corpora import build_corpus, build_distil, build_sample
+from nerdistill.study.builders.selection import build_select
 from nerdistill.study.builders.teacher import build_annotate
 from nerdistill.study.builders.training import build_encode, build_evaluate, build_train
 from nerdistill.study.builders.treatment import build_fold, build_predict, build_treat
@@ -22,6 +23,7 @@ BUILDERS: dict[Kind, Callable[[Site], Result]] = {
     "sample": build_sample,
     "distil": build_distil,
     "fold": build_fold,
+    "select": build_select,
     "encode": build_encode,
     "watch": build_watch,
     "train": build_train,
