@@ -51,12 +51,14 @@ def _kinds(found: Standing) -> Iterator[str]:
         yield f"  {kind.kind:<9} {kind.finished:>4} of {kind.stages:<4}{took}{_about(kind)}"
     cells = sum(not cell.left for cell in found.cells)
     yield f"  {'cells':<9} {cells:>4} of {len(found.cells)}"
-    if found.seconds_left:
+    if found.seconds_left is not None and not all(stage.finished for stage in found.stages):
         yield f"  left: about {duration(found.seconds_left)} of one process"
 
 
 def _about(kind: KindStanding) -> str:
-    return f", about {duration(kind.seconds_left)} left" if kind.seconds_left else ""
+    if kind.seconds_left is None or kind.finished == kind.stages:
+        return ""
+    return f", about {duration(kind.seconds_left)} left"
 
 
 def _left(found: Standing) -> Iterator[str]:

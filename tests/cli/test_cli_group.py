@@ -151,7 +151,7 @@ def test_a_second_user_reads_a_shared_workspace_and_goes_on(study: Path, place: 
     done = _as(OWNER, place, *run, "--set", "seeds=[1]", "--workspace", "shared")
     assert done.returncode == 0, done.stderr
     told = _as(READER, place, *status, "--workspace", "shared")
-    assert "10 of 10 stages finished" in told.stdout, told.stderr
+    assert "12 of 12 stages finished" in told.stdout, told.stderr
     told = _as(STRANGER, place, *status, "--workspace", "shared")
     assert (told.returncode, "is not readable" in told.stderr) == (2, True)
 
@@ -164,6 +164,6 @@ def test_a_second_user_reads_a_shared_workspace_and_goes_on(study: Path, place: 
     done = _as(READER, place, *more, "copy")
     assert done.returncode == 0, done.stderr
     records = {path.parent.name: path for path in (place / "copy").rglob("record.json")}
-    assert len(records) == 10 + 3
+    assert len(records) == 12 + 5
     for path in (place / "shared").rglob("record.json"):
         assert records[path.parent.name].read_bytes() == path.read_bytes()

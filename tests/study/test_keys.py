@@ -37,10 +37,12 @@ def test_what_studies_use_is_listed(study: Path) -> None:
         if table == "corpora":
             used = {("[corpora.NAME]", key) for corpus in value.values() for key in corpus}
             used.discard(("[corpora.NAME]", "keep"))
-        elif table == "curves":
-            used = {("[[curves]]", key) for curve in value for key in curve}
+        elif table in {"curves", "other_teachers"}:
+            used = {(f"[[{table}]]", key) for one in value for key in one}
         elif isinstance(value, dict):
-            used = {(f"[{table}]", key) for key in value}
+            plain = {key for key, inner in value.items() if not isinstance(inner, dict)}
+            used = {(f"[{table}]", key) for key in plain}
+            used |= {(f"[{table}.{at}]", key) for at in value.keys() - plain for key in value[at]}
         else:
             used = {("", table)}
         assert used <= names()
