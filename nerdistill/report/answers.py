@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.report.tables import Json, TableData, head
+from nerdistill.study.evidence import ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-ALPHA = 0.05
-"""Below this p a difference is called one."""
 
 
 def saved_sentence(results: Json) -> str | None:
@@ -187,10 +185,16 @@ def difference(row: Json) -> tuple[str, str, str]:
     """Points with their interval, the corrected p, and what that says."""
     told = cast("dict[str, float]", row["difference"])
     p = cast("float | None", row["p_holm"])
-    answer = "no difference shown"
-    if p is not None and p < ALPHA:
-        answer = "better" if told["value"] > 0 else "worse"
+    answer = verdict(row) or "no difference shown"
     return points(told), "-" if p is None else f"{p:.3f}", answer
+
+
+def verdict(row: Json, name: str = "difference") -> str:
+    """`better`, `worse`, or empty where the corrected test shows no difference."""
+    p = cast("float | None", row.get("p_holm"))
+    if p is None or p >= ALPHA:
+        return ""
+    return "better" if cast("dict[str, float]", row[name])["value"] > 0 else "worse"
 
 
 def points(told: dict[str, float]) -> str:
@@ -242,14 +246,9 @@ def break_even_lines(results: Json) -> Sequence[str]:
         shown = [
             f"{one['teacher']} ({one['teacher_f1']:.0f})"
             for one in sorted(cast("list[Json]", teachers["rows"]), key=_place)
-            if (one["budget"], one["regimen"]) == (row["budget"], row["regimen"]) and _is_gain(one)
+            if (one["budget"], one["regimen"]) == (row["budget"], row["regimen"])
+            and verdict(one, "gain") == "better"
         ]
         named = f"shown for {', '.join(shown)}" if shown else "shown for none"
         lines.append(f"Budget {row['budget']:,}, {row['regimen']}: {told}; {named}.")
     return lines
-
-
-def _is_gain(row: Json) -> bool:
-    p = row.get("p_holm")
-    gain = cast("dict[str, float]", row["gain"])["value"]
-    return isinstance(p, float) and p < ALPHA and gain > 0

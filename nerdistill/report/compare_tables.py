@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from nerdistill.errors import printable
-from nerdistill.report.answers import ALPHA
+from nerdistill.study.evidence import ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from nerdistill.report.answers import ALPHA, saved_sentence, side
+from nerdistill.report.answers import saved_sentence, side, verdict
 from nerdistill.report.tables import SIMULATED, Strong, Words
 
 if TYPE_CHECKING:
@@ -92,14 +92,6 @@ def how_sure(evidence: Json) -> str:
         f"{evidence['unit']} of the test corpus are resampled, paired. p is two-sided, and "
         "corrected after Holm for all comparisons of a budget. The best was chosen on validation."
     )
-
-
-def verdict(row: Json) -> str:
-    """`better`, `worse`, or empty where the test shows no difference."""
-    p = cast("float | None", row["p_holm"])
-    if p is None or p >= ALPHA:
-        return ""
-    return "better" if cast("dict[str, float]", row["difference"])["value"] > 0 else "worse"
 
 
 def judged(row: Json) -> Words:

@@ -11,7 +11,7 @@ from nerdistill.study.readings import corpus_of, predictions_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace
 

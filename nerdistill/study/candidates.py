@@ -14,7 +14,8 @@ from nerdistill.study.phases import SIMPLE_MIX
 from nerdistill.study.stage import in_order
 
 if TYPE_CHECKING:
-    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.cell import Cell
+    from nerdistill.study.graph import Graph
     from nerdistill.study.groups import Groups
     from nerdistill.study.scored import Scored
     from nerdistill.study.workspace import Workspace

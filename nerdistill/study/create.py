@@ -21,9 +21,9 @@ from nerdistill.bundle.sbom import sbom
 from nerdistill.bundle.target import read_target
 from nerdistill.bundle.wheels import collect_wheels
 from nerdistill.errors import ConfigError
+from nerdistill.study.asking import LOADING
 from nerdistill.study.collect import collect
 from nerdistill.study.config import load_study
-from nerdistill.study.graph import LOADING
 from nerdistill.study.relocate import DEMO, SHORT
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nerdistill.digest import Digest
     from nerdistill.metrics.errors import Match
     from nerdistill.metrics.tally import Case
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.groups import Groups
     from nerdistill.study.workspace import Workspace
     from nerdistill.types import Sentence, Span

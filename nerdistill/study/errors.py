@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from nerdistill.metrics.tally import Case
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.groups import Draw, Groups, Key
     from nerdistill.study.workspace import Workspace
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nerdistill.metrics.regimens import RegimenComparison
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.groups import Draw, Groups, Key
     from nerdistill.study.scored import Scored
 

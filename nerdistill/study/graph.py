@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -13,6 +13,8 @@ from nerdistill.annotate.model_folder import find_model, identity_of
 from nerdistill.annotate.prompt import load_prompt
 from nerdistill.digest import digest_of
 from nerdistill.labels import find_schema, load_schema
+from nerdistill.study.asking import ASKED, LOADING, PLACES, asked
+from nerdistill.study.cell import Cell
 from nerdistill.study.phases import (
     ORIGINAL,
     TEACHERS,
@@ -31,24 +33,6 @@ if TYPE_CHECKING:
 
     from nerdistill.study.config import Budget, OtherTeacher, StudyConfig, Teacher
 
-PLACES = (
-    "base_url",
-    "azure_version",
-    "max_concurrency",
-    "timeout",
-    "deadline",
-    "patience",
-    "answers_as",
-    "max_model_len",
-    "gpus",
-    "vllm_python",
-    "vllm_arguments",
-)
-"""Settings of a teacher that say where and how it is asked, not what."""
-LOADING = frozenset({"vllm", "vllm-offline"})
-"""Annotators whose model may be a folder."""
-ASKED = frozenset({"openai", *LOADING})
-"""Annotators that know their model by its name or folder; of the others it is but a word."""
 VERSIONS = {
     "corpus": 1,
     "annotate": 1,
@@ -60,57 +44,6 @@ VERSIONS = {
     "evaluate": 1,
 }
 """Of each builder. Raise one when its results change: stages are then done anew."""
-
-
-def asked(teacher: Teacher) -> dict[str, object]:
-    """Those settings of a teacher that its labels depend on, where they are not the usual ones."""
-    fields = (
-        "temperature",
-        "max_tokens",
-        "sampling_seed",
-        "extra_body",
-        "structured",
-        "votes",
-        "verify",
-        "sentences_per_request",
-        *(("shots", "choose") if teacher.examples else ()),
-    )
-    chosen = {name: getattr(teacher, name) for name in fields}
-    usual = type(teacher).model_fields
-    return {name: value for name, value in chosen.items() if value != usual[name].get_default()}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One training of a study, and its two scores.
-
-    Attributes:
-        regimen: how the data are blended.
-        phases: the phases that show it.
-        distilled: name of its distilled pool, or None.
-        budget: original sentences, the capped validation sample included; or all there are.
-        subset_seed: of the original sample.
-        seed: of the head, the order and dropout.
-        sample: the stage that drew the original sample.
-        pool: the stage that made the distilled pool, or None; a treated one is made from it.
-        other: name of the other teacher that labelled it, or None.
-        train: the stage that trains.
-        validation: the stage that scores on validation.
-        test: the stage that scores on test.
-    """
-
-    regimen: Regimen
-    phases: tuple[Phase, ...]
-    distilled: str | None
-    budget: Budget
-    subset_seed: int
-    seed: int
-    sample: Stage
-    pool: Stage | None
-    other: str | None
-    train: Stage
-    validation: Stage
-    test: Stage
 
 
 class Graph:

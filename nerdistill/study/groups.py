@@ -10,7 +10,7 @@ from nerdistill.study.phases import ORIGINAL
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.workspace import Workspace
 
 Draw = tuple[int, int]

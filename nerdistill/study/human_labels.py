@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.cell import Cell
+    from nerdistill.study.graph import Graph
     from nerdistill.study.workspace import Workspace
 
     Json = dict[str, object]

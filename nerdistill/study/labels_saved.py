@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nerdistill.metrics.saved import LabelsNeeded
-    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.cell import Cell
+    from nerdistill.study.graph import Graph
     from nerdistill.study.groups import Draw, Groups, Key
     from nerdistill.study.workspace import Workspace
 

@@ -10,7 +10,7 @@ from nerdistill.study.groups import ORIGINAL_TUNED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.groups import Groups, Key
     from nerdistill.study.workspace import Workspace
 

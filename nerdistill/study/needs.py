@@ -10,7 +10,7 @@ from nerdistill import assets
 from nerdistill.annotate.prompt import built_in
 from nerdistill.errors import AssetError
 from nerdistill.labels import find_schema
-from nerdistill.study.graph import LOADING
+from nerdistill.study.asking import LOADING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.study.also import also_scores
+from nerdistill.study.asking import LOADING
 from nerdistill.study.candidates import meeting_test, methods
 from nerdistill.study.errors import errors
 from nerdistill.study.evidence import evidence
-from nerdistill.study.graph import LOADING
 from nerdistill.study.groups import (
     best_of_budget,
     budget_of,
@@ -32,8 +32,9 @@ from nerdistill.study.stages import stages_of
 from nerdistill.study.teachers import teachers
 
 if TYPE_CHECKING:
+    from nerdistill.study.cell import Cell
     from nerdistill.study.config import OtherTeacher, Teacher
-    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.graph import Graph
     from nerdistill.study.groups import Groups
     from nerdistill.study.workspace import Workspace
 

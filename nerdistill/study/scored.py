@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nerdistill.digest import Digest
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.groups import Draw
     from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace

@@ -12,7 +12,7 @@ from nerdistill.study.phases import ORIGINAL, SIMPLE_MIX
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from nerdistill.study.graph import Cell
+    from nerdistill.study.cell import Cell
     from nerdistill.study.groups import Draw
     from nerdistill.study.workspace import Workspace
 

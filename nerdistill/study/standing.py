@@ -14,8 +14,9 @@ from nerdistill.study.stages import stages_of
 
 if TYPE_CHECKING:
     from nerdistill.digest import Digest
+    from nerdistill.study.cell import Cell
     from nerdistill.study.config import Budget
-    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.graph import Graph
     from nerdistill.study.stage import Kind, Stage
     from nerdistill.study.workspace import Workspace
 

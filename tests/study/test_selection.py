@@ -24,7 +24,8 @@ from tests.study.test_study_run import Json, _cells, _graph, study, write_study
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nerdistill.study.graph import Cell, Graph
+    from nerdistill.study.cell import Cell
+    from nerdistill.study.graph import Graph
     from nerdistill.study.stage import Stage
     from nerdistill.types import Sentence
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from nerdistill.report.answers import side
 from nerdistill.report.chart.plot import Axes, legend, line
 from nerdistill.report.chart.scale import Scale, around
 from nerdistill.report.chart.style import Style
@@ -101,7 +102,7 @@ def draw(results: Json, rows: Sequence[Json], width: float) -> list[Element]:
     key, y = legend(measures, width, y=y, marks=False)
     told = "Dashes and colours of the lines below; they lie over optimizer steps."
     top = drawing(width, y + 8, [*parts, *key], name=title, description=told)
-    names = [f"SIMULATED · {_name(row)}" if results["simulated"] else _name(row) for row in rows]
+    names = [f"SIMULATED · {side(row)}" if results["simulated"] else side(row) for row in rows]
     drawn = zip(names, rows, strict=True)
     return [top, *(_row(name, row, scales, width) for name, row in drawn)]
 
@@ -146,11 +147,6 @@ def _plot(axes: Axes, row: Json, measures: Sequence[Measure]) -> list[Element]:
     ]
     missing = words(axes.x.end / 2, HEIGHT / 2, "not measured", "tick", anchor="middle")
     return frame + (lines or [missing])
-
-
-def _name(row: Json) -> str:
-    pool = f" ({row['distilled']})" if row["distilled"] else ""
-    return f"{row['regimen']}{pool}"
 
 
 def _end(row: Json) -> str:

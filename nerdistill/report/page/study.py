@@ -14,6 +14,7 @@ from nerdistill.report.answers import (
     saved_sentence,
     saved_table,
     side,
+    verdict,
 )
 from nerdistill.report.figures import curves, f1, saved
 from nerdistill.report.figures.forest import difference
@@ -125,7 +126,7 @@ def sureness(results: Json) -> Section:
             f"against {side(cast('Json', row['other']))}"
             + (f" @{row['budget']}" if several else ""),
             cast("dict[str, float]", row["difference"]),
-            sure=bool(words.verdict(row)),
+            sure=bool(verdict(row)),
         )
         for row in rows
     ]

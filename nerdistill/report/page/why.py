@@ -26,8 +26,9 @@ def order(results: Json) -> Section:
     """Is it the order, or more steps, or a second warm-up?"""
     rows = cast("list[Json]", cast("Json", results["order"])["comparisons"])
     lead = (
-        "Pairs of regimens that differ in one thing only, so that “distilled first” is told apart "
-        "from “more steps” and from “a second warm-up”. Right of zero, the first of the two is "
+        "Pairs of regimens, chosen so that “distilled first” is told apart from “more steps” and "
+        "from “a second warm-up”: the question says what they differ in. Right of zero, the first "
+        "of the two is "
         "better; a hollow point means that no difference has been shown."
     )
     forest = _forest(rows, head("What the order does", results))
@@ -70,16 +71,13 @@ def _forest(rows: Sequence[Json], title: str) -> Figure:
         return f"{first} against {second}" + (f" @{row['budget']}" if several else "")
 
     differences = [
-        difference(name(row), cast("dict[str, float]", row["difference"]), sure=_sure(row))
+        difference(
+            name(row), cast("dict[str, float]", row["difference"]), sure=bool(answers.verdict(row))
+        )
         for row in rows
     ]
     x_name = "first less second, points of test F1"
     return figure(lambda width: draw_forest(differences, width, title=title, x_name=x_name))
-
-
-def _sure(row: Json) -> bool:
-    p = cast("float | None", row["p_holm"])
-    return p is not None and p < answers.ALPHA
 
 
 def teachers(results: Json) -> Section:
@@ -116,7 +114,7 @@ def mechanism(results: Json) -> Section:
         here = [row for row in rows if row["budget"] == budget]
         shown = series(
             partial(panels.draw, results, here),
-            "Over optimizer steps, with the same scales in all rows.",
+            "Over optimizer steps, with the same vertical scales in all rows.",
         )
         told = f"The same with {budget:,} original sentences"
         parts.append(shown if budget == budgets[0] else Fold(told, (shown,)))
