@@ -21,6 +21,11 @@ Factor = Annotated[float, Field(gt=0, le=100)]
 Budget = PositiveInt | Literal["all"]
 
 
+PLAIN = frozenset({"str", "int", "float", "bool"})
+KINDS = ("literal[", "constrained-", "list[", "function-")
+"""How pydantic's names of kinds start, which stand in the place of a complaint behind the key."""
+
+
 class Section(BaseModel):
     """A table of the file: unknown keys are errors, values do not change."""
 
@@ -332,9 +337,12 @@ def _override(data: dict[str, object], setting: str) -> None:
 
 def _config_error(file: Path, error: ValidationError) -> ConfigError:
     """The first complaint, as one line that names the key."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith("literal["))
-    more = f" ({error.error_count()} problems in all)" if error.error_count() > 1 else ""
+    found = error.errors(include_url=False)
+    first, keys = found[0], [_key(one["loc"]) for one in found]
+    key, problems = keys[0], len({*keys})
+    # Where a value may be of several kinds, each kind has a complaint of its own.
+    told = dict.fromkeys(str(one["msg"]) for one, at in zip(found, keys, strict=True) if at == key)
+    more = f" ({problems} problems in all)" if problems > 1 else ""
     if first["type"] == "extra_forbidden":
         return ConfigError(
             f"{file}: unknown key {key}{more}",
@@ -342,8 +350,17 @@ def _config_error(file: Path, error: ValidationError) -> ConfigError:
         )
     given = "" if first["type"] == "missing" else f" (given: {first['input']!r:.80})"
     return ConfigError(
-        f"{file}: {key}: {first['msg']}{given}{more}", f"Mend {key} in the file, or use --set."
+        f"{file}: {key}: {', or '.join(told)}{given}{more}",
+        f"Mend {key} in the file, or use --set.",
     )
+
+
+def _key(place: Sequence[str | int]) -> str:
+    """The key that a complaint is about, without pydantic's names of the kinds of its value."""
+    words = [str(part) for part in place]
+    if words[1:] and words[-1] in PLAIN:
+        words.pop()
+    return ".".join(word for word in words if not word.startswith(KINDS))
 
 
 def _check_names(file: Path, config: StudyConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from itertools import product
 from typing import TYPE_CHECKING, Literal
 
@@ -202,8 +203,11 @@ def regimens(config: StudyConfig) -> dict[str, tuple[Regimen, tuple[Phase, ...]]
         make_curve(curve.curve, curve.parameters)
     chosen = known if config.regimens == "all" else {*config.regimens, *(c.name for c in own)}
     if unknown := sorted(chosen - known):
+        near = get_close_matches(unknown[0], known, n=1)
+        meant = f"Did you mean {near[0]}? " if near else ""
         raise ConfigError(
-            f"regimens: there is no {unknown[0]!r}", f"Choose among: {', '.join(sorted(known))}."
+            f"regimens: there is no {unknown[0]!r}",
+            f"{meant}Choose among: {', '.join(sorted(known))}.",
         )
     found: dict[str, tuple[Regimen, tuple[Phase, ...]]] = {}
     for phase in sorted(config.phases):

@@ -63,6 +63,8 @@ def test_settings_are_laid_over(study: Path) -> None:
         ("training.stepz=7", ["training.stepz", "unknown key"]),
         ("training.steps=many", ["training.steps", "'many'"]),
         ("training.steps=0", ["training.steps", "greater than 0"]),
+        ('original.budgets=["most"]', ["original.budgets.0: ", "integer", ", or ", "'all'"]),
+        ("teacher.base_url=5", ["teacher.base_url: "]),
         ("phases=[7]", ["phases"]),
         ("mean_share=1.5", ["mean_share"]),
         ("test.corpus=nowhere", ["test.corpus", "nowhere", "human, web"]),
@@ -124,6 +126,9 @@ def test_unknown_regimen_lists_the_known(study: Path) -> None:
     """A mistyped regimen is answered with the choice."""
     with pytest.raises(ConfigError, match=r"'simple'.*simple-mix"):
         regimens(_config(study, 'regimens=["simple"]'))
+    with pytest.raises(ConfigError) as caught:
+        regimens(_config(study, 'regimens=["simplemix"]'))
+    assert str(caught.value.hint).startswith("Did you mean simple-mix? Choose among")
 
 
 def test_own_curves_join_phase_three(study: Path) -> None:
