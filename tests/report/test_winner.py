@@ -93,7 +93,7 @@ def test_the_card_tells_what_it_rests_on() -> None:
     assert "100 sentences to train on, 20 to choose" in text
     assert "distilled: 9 sentences of web, labels of the teacher" in text
     assert "640 original and 640 distilled examples, in 80 steps of 16" in text
-    assert "| test, all | 74.0 | 74.0 | 74.0 | 9 |" in text
+    assert "| test, all | 74.0 | 74.0 | 74.0 | 9 |" in text.splitlines()
     assert "81.2, 95 % interval 80.0 to 82.5" in text
     assert "best mean validation F1, 81.0 over 2 trainings" in text
     assert "2 trainings of the study were not finished" in text
