@@ -36,8 +36,8 @@ def open_study(
     study: Path, workspace: Path | None, settings: tuple[str, ...]
 ) -> tuple[Graph, Workspace]:
     """The study with its settings, and its workspace, which need not exist yet."""
-    from nerdistill.study.config import load_study
     from nerdistill.study.graph import Graph
+    from nerdistill.study.load import load_study
     from nerdistill.study.workspace import Workspace
 
     config = load_study(study, settings)

@@ -13,7 +13,7 @@ from nerdistill.bundle.hub_data import fetch_dataset
 from nerdistill.bundle.licence import licence_of
 from nerdistill.errors import AssetError, ConfigError
 from nerdistill.files import write_whole
-from nerdistill.study.config import load_study
+from nerdistill.study.load import load_study
 from nerdistill.study.needs import needs
 from nerdistill.study.relocate import DEMO_STUDENT, folder_of, relocated
 from nerdistill.study.shipped import demo_student, shipped

@@ -23,7 +23,7 @@ from nerdistill.bundle.wheels import collect_wheels
 from nerdistill.errors import ConfigError
 from nerdistill.study.asking import LOADING
 from nerdistill.study.collect import collect
-from nerdistill.study.config import load_study
+from nerdistill.study.load import load_study
 from nerdistill.study.relocate import DEMO, SHORT
 
 if TYPE_CHECKING:

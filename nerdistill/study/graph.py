@@ -38,6 +38,7 @@ VERSIONS = {
     "annotate": 1,
     "sample": 1,
     "distil": 2,
+    "text": 1,
     "encode": 1,
     "watch": 1,
     "train": 3,
@@ -105,6 +106,18 @@ class Graph:
 
     def annotation(self, name: str, other: OtherTeacher | None = None) -> Stage:
         """Let a teacher label one corpus."""
+        return self._annotated(self.corpus(name), name, other)
+
+    def annotated_sample(self, sample: Stage, other: OtherTeacher | None = None) -> Stage | None:
+        """Let a teacher label an original sample, whose labels it never sees; None: it cannot.
+
+        Recorded replies are of the sentences that they were recorded for.
+        """
+        if self.teacher(other).annotator == "replay":
+            return None
+        return self._annotated(sample, f"what was made by: {sample.title}", other)
+
+    def _annotated(self, corpus: Stage, about: str, other: OtherTeacher | None) -> Stage:
         teacher = self.teacher(other)
         params: dict[str, object] = {
             "annotator": teacher.annotator,
@@ -113,7 +126,7 @@ class Graph:
             "prompt_digest": load_prompt(teacher.prompt).digest,
         }
         files = {"labels": self.schema}
-        inputs = {"corpus": self.corpus(name)}
+        inputs = {"corpus": corpus}
         if teacher.annotator == "replay":
             replies = [self.file(path) for path in teacher.replies]
             files |= {f"replies-{i}": path for i, path in enumerate(replies)}
@@ -126,7 +139,7 @@ class Graph:
         params |= asked(teacher)
         if teacher.examples:
             inputs["examples"] = self.corpus(teacher.examples)
-        title = f"{teacher.annotator} labels {name}"
+        title = f"{teacher.annotator} labels {about}"
         aside = {key: getattr(teacher, key) for key in PLACES}
         if teacher.annotator in LOADING and teacher.base_url is None:
             # A model's folder may lie elsewhere on another machine: its content is in the key.
@@ -166,6 +179,16 @@ class Graph:
         by = f" by {other.name}" if other else ""
         title = f"gather {'gold' if gold else 'distilled'} {'+'.join(names)}{by}"
         return Stage("distil", VERSIONS["distil"], params, inputs, title=title)
+
+    def unlabelled(self, sample: Stage) -> Stage:
+        """Gather the text that students label and nobody else, apart from all that has labels."""
+        others = {name: self.corpus(name) for name in self.config.teacher.corpora}
+        inputs = {f"text-{name}": self.corpus(name) for name in self.config.unlabelled}
+        inputs |= {"sample": sample, **{f"apart-{name}": one for name, one in others.items()}}
+        inputs |= self._heldout()
+        params = {"drop_duplicates": self.config.drop_duplicates}
+        title = f"gather unlabelled text of {'+'.join(self.config.unlabelled)}"
+        return Stage("text", VERSIONS["text"], params, inputs, title=title)
 
     def _heldout(self) -> dict[str, Stage]:
         test = {"heldout-test": self.corpus(self.config.test.corpus)}
@@ -311,7 +334,13 @@ class Graph:
         shown = pool
         if pool is not None and regimen.treatment is not None:
             shown = treated(
-                self, regimen.treatment, pool=pool, sample=sample, seed=seed, watch=watch
+                self,
+                regimen.treatment,
+                pool=pool,
+                sample=sample,
+                seed=seed,
+                watch=watch,
+                other=other,
             )
         train = self.train(regimen, sample=sample, pool=shown, seed=seed, title=about, watch=watch)
         capped = config.validation.labels == "capped"

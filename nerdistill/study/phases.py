@@ -41,12 +41,14 @@ class Treatment:
         heard: the teacher has a say where students' labels replace its own.
         folds: those who learnt from the pool judge a fold that they did not learn from; 1: they
             judge what they learnt.
+        beyond: the judges also label the text that nobody labelled, and it joins the pool.
     """
 
     how: How
     judges: tuple[str, ...]
     heard: bool = False
     folds: int = 2
+    beyond: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ SIMPLE_MIX = Regimen("simple-mix", "step")
 RESTART = Regimen("simple-mix-restart", "step", schedule="restart")
 REVERSE = Regimen("original-then-distilled", "step", {"first": 0.0, "then": 1.0})
 
+SELF_TRAINED = Treatment("relabelled", ("simple-mix",), folds=1)
 COMMITTEE = Treatment("relabelled", ("original", "simple-mix"), heard=True)
 
 
@@ -167,11 +170,13 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
         _treated("confidence", Treatment("confidence", ("simple-mix",))),
         _treated("masked", Treatment("masked", ("distilled",))),
         _treated("agreed", Treatment("agreed", ("simple-mix",))),
-        _treated("self-trained", Treatment("relabelled", ("simple-mix",), folds=1)),
+        _treated("self-trained", SELF_TRAINED),
+        _treated("self-trained-unlabelled", replace(SELF_TRAINED, beyond=True)),
         _treated("relabelled", Treatment("relabelled", ("simple-mix",))),
         _treated("corrected", Treatment("relabelled", ("original",) * 3, heard=True)),
         _treated("committee", COMMITTEE),
         _treated("committee-mixed", COMMITTEE, MIXED),
+        _treated("committee-unlabelled", replace(COMMITTEE, beyond=True)),
         _treated("select-random", Selection("random")),
         _treated("select-diverse", Selection("diverse")),
         _treated("select-uncertain", Selection("uncertain")),
@@ -269,6 +274,8 @@ def taught_by_others(config: StudyConfig) -> tuple[Regimen, ...]:
 def _has_data(regimen: Regimen, config: StudyConfig) -> bool:
     if regimen.pools == "gold":
         return bool(config.teacher.ceiling)
+    if isinstance(regimen.treatment, Treatment) and regimen.treatment.beyond:
+        return bool(config.unlabelled)
     return regimen.pools != "apart" or len(config.teacher.corpora) > 1
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from nerdistill import assets
-from nerdistill.study.config import study_data
+from nerdistill.study.load import study_data
 from nerdistill.study.sources import source_of
 
 if TYPE_CHECKING:

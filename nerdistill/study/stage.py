@@ -17,6 +17,7 @@ Kind = Literal[
     "annotate",
     "sample",
     "distil",
+    "text",
     "fold",
     "select",
     "encode",

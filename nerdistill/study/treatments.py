@@ -4,6 +4,9 @@ A judge that learns from the distilled pool is trained once for each fold, on th
 and the other folds, and judges that fold alone. One that learns from the original sample alone
 judges the whole pool. No validation or test sentence is read.
 
+What the teacher gets wrong is seen on the original sample, which it is asked to label, too; where
+there are but recorded replies, a student of its labels alone stands in.
+
 A selected pool is the part of the distilled one that the teacher would have been asked for. Who
 selects may ask a student of the original sample, never one that learnt the teacher's labels.
 """
@@ -19,6 +22,7 @@ from nerdistill.study.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nerdistill.study.config import OtherTeacher
     from nerdistill.study.graph import Graph
     from nerdistill.study.phases import Regimen, Treatment
 
@@ -36,6 +40,7 @@ def treated(
     sample: Stage,
     seed: int,
     watch: Stage | None,
+    other: OtherTeacher | None = None,
 ) -> Stage:
     """The stage that makes another pool of a distilled one.
 
@@ -47,15 +52,21 @@ def treated(
         seed: of the judges.
         watch: what the study's own trainings on this pool are watched with: judges on all of it
             are these.
+        other: the teacher, where it is not the study's own.
     """
     bench = _Bench(graph, pool, sample, seed, watch)
     if isinstance(treatment, Selection):
         return bench.select(treatment)
     inputs = {"pool": pool}
     if treatment.how == "masked":
-        inputs |= {"sample": sample, **dict(bench.on_sample(treatment))}
+        asked = graph.annotated_sample(sample, other)
+        inputs |= {"sample": sample}
+        inputs |= {"asked": asked} if asked else dict(bench.on_sample(treatment))
     else:
         inputs |= dict(bench.on_pool(treatment))
+    if treatment.beyond:
+        text = graph.unlabelled(sample)
+        inputs |= {"text": text, **dict(bench.on_text(treatment, text))}
     if treatment.how == "confidence":
         inputs |= {role: one for role, one in pool.inputs.items() if role.startswith("from-")}
     params = {
@@ -81,20 +92,29 @@ class _Bench:
 
     def on_pool(self, treatment: Treatment) -> Iterator[tuple[str, Stage]]:
         """What each judge says of the pool, by role: `whole-JUDGE` or `fold-JUDGE-FOLD`."""
+        for role, model, judged in self._judges(treatment):
+            yield role, self._predict(model, judged)
+
+    def on_text(self, treatment: Treatment, text: Stage) -> Iterator[tuple[str, Stage]]:
+        """What each judge of the pool says of all of another text: `text-` before its role."""
+        for role, model, _ in self._judges(treatment):
+            yield f"text-{role}", self._predict(model, text)
+
+    def _judges(self, treatment: Treatment) -> Iterator[tuple[str, Stage, Stage]]:
+        """Each student's role, the stage that trains it, and what it judges of the pool."""
         for number, judge in enumerate(map(_regimen, treatment.judges)):
             if judge.pools == "none":
                 again = treatment.judges[:number].count(judge.name)
-                model = self._train(judge, None, again=again)
-                yield f"whole-{number}", self._predict(model, self.pool)
+                yield f"whole-{number}", self._train(judge, None, again=again), self.pool
             elif treatment.folds == 1:
-                yield f"whole-{number}", self._predict(self._train(judge, self.pool), self.pool)
+                yield f"whole-{number}", self._train(judge, self.pool), self.pool
             else:
                 for fold in range(treatment.folds):
                     rest, own = (
                         self._fold(treatment.folds, fold, part) for part in ("rest", "own")
                     )
                     model = self._train(judge, rest, f", without fold {fold}", watched=False)
-                    yield f"fold-{number}-{fold}", self._predict(model, own)
+                    yield f"fold-{number}-{fold}", model, own
 
     def on_sample(self, treatment: Treatment) -> Iterator[tuple[str, Stage]]:
         """What students who learnt the teacher's labels alone say of the original sample."""

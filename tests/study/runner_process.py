@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from nerdistill.progress import PlainLines
 from nerdistill.study.builders import BUILDERS
-from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
 from nerdistill.study.lease import Pace
+from nerdistill.study.load import load_study
 from nerdistill.study.runner import run_study
 from nerdistill.study.workspace import Workspace
 

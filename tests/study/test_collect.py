@@ -13,8 +13,8 @@ from nerdistill.corpus.formats import read_corpus
 from nerdistill.errors import AssetError, ConfigError
 from nerdistill.progress import Silent
 from nerdistill.study.collect import Collected, collect
-from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
+from nerdistill.study.load import load_study
 from nerdistill.study.needs import needs
 from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nerdistill.errors import AssetError, ConfigError
-from nerdistill.study.config import StudyConfig, load_study
 from nerdistill.study.graph import Graph
+from nerdistill.study.load import load_study
 from nerdistill.study.phases import PHASES, build_curve, regimens
+
+if TYPE_CHECKING:
+    from nerdistill.study.config import StudyConfig
 
 STUDY = """
 name = "tiny"

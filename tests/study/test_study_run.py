@@ -15,8 +15,8 @@ import pytest
 
 from nerdistill.errors import ConfigError
 from nerdistill.progress import Silent
-from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
+from nerdistill.study.load import load_study
 from nerdistill.study.results import collect
 from nerdistill.study.runner import run_study
 from nerdistill.study.stages import stages_of

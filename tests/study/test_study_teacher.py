@@ -9,8 +9,8 @@ import pytest
 
 from nerdistill.errors import AnnotationError, ConfigError
 from nerdistill.progress import Silent
-from nerdistill.study.config import load_study
 from nerdistill.study.graph import Graph
+from nerdistill.study.load import load_study
 from nerdistill.study.runner import _done
 from nerdistill.study.stage import in_order
 from nerdistill.study.workspace import Workspace

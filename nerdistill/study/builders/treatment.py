@@ -65,24 +65,43 @@ def build_treat(site: Site) -> Result:
             independent=bool(params["independent"]),
         )
     made = treat(pool, evidence, cast("How", params["how"]), heard=bool(params["heard"]))
-    write_corpus(made, site.folder / CORPUS, format="jsonl")
-    return {"sentences": len(made), **_changes(pool, made)}
+    added = _labelled_text(site, tags)
+    whole = Corpus((*made.documents, *added.documents))
+    write_corpus(whole, site.folder / CORPUS, format="jsonl")
+    return {"sentences": len(whole), "added": len(added), **_changes(pool, made)}
+
+
+def _labelled_text(site: Site, tags: Sequence[str]) -> Corpus:
+    """What nobody had labelled, with the judges' labels; empty where they are not asked for it."""
+    if "text" not in site.stage.inputs:
+        return Corpus(())
+    by_judge: dict[str, list[NDArray[np.float32]]] = {}
+    for name, role in site.roles("text-").items():
+        by_judge.setdefault(name.split("-")[1], []).append(_said(site, role))
+    opinion = np.mean([np.mean(said, axis=0) for said in by_judge.values()], axis=0)
+    return treat(site.read("text"), Evidence(tags, opinion), "relabelled")
 
 
 def _opinion(site: Site, judged: Corpus, classes: int) -> NDArray[np.float32]:
     """`(words, classes)`: the mean over judges, whose folds are put together."""
-    from nerdistill.evaluate.probabilities import load_probabilities
-
     total = np.zeros((_words(judged), classes), np.float32)
     whole, parts = site.roles("whole-"), site.roles("fold-")
     for role in whole.values():
-        total += load_probabilities(site.workspace.folder(site.stage.inputs[role]))
+        total += _said(site, role)
     folds = _of_folds(judged, site.number("folds")) if parts else []
     for name, role in parts.items():
         rows = folds[int(name.split("-")[1])]
-        total[rows] += load_probabilities(site.workspace.folder(site.stage.inputs[role]))
+        total[rows] += _said(site, role)
     judges = {name.split("-")[0] for name in (*whole, *parts)}
     return total / np.float32(len(judges))
+
+
+def _said(site: Site, role: str) -> NDArray[np.float32]:
+    """`(words, classes)`: what one student said of what it was asked about."""
+    from nerdistill.evaluate.probabilities import load_probabilities
+
+    found = load_probabilities(site.workspace.folder(site.stage.inputs[role]))
+    return found.astype(np.float32)
 
 
 def _of_folds(pool: Corpus, count: int) -> list[NDArray[np.bool_]]:
@@ -97,8 +116,13 @@ def _of_folds(pool: Corpus, count: int) -> list[NDArray[np.bool_]]:
 
 
 def _rates(site: Site, tags: Sequence[str]) -> Mapping[Sort, float]:
-    """How often the teacher's pupils are right about the original sample."""
+    """How often the teacher is right about the original sample, or else its pupils."""
     sample = site.read("sample")
+    if "asked" in site.stage.inputs:
+        labels = read_annotations(site.workspace.folder(site.stage.inputs["asked"]) / CORPUS)
+        spans = {one.sentence_id: one.spans for one in labels}
+        answered = [one for one in sample.sentences if one.id in spans]
+        return share_right(answered, [spans[one.id] for one in answered])
     opinion = _opinion(site, sample, len(tags))
     sentences = list(sample.sentences)
     edges = accumulate((len(one.tokens) for one in sentences), initial=0)
