@@ -136,11 +136,12 @@ def methods_table(results: Json) -> TableData:
                 f"{row['regimen']}{' (chosen)' if row['chosen'] else ''}",
                 f"{row['budget']:,}",
                 str(row["trainings"]),
-                str(row.get("students", "-")),
+                str(row["students"]),
+                f"{row['seconds']:,.0f}",
                 f"{row['validation_f1']:.1f}{off}",
             )
         )
-    columns = ("regimen", "budget", "trainings", "students", "valid. F1")
+    columns = ("regimen", "budget", "trainings", "students", "s", "valid. F1")
     return TableData(
         head("Other uses of distilled labels, on validation", results), columns, tuple(rows)
     )
@@ -238,7 +239,8 @@ def break_even_lines(results: Json) -> Sequence[str]:
     teachers = cast("Json", results["teachers"])
     for row in cast("list[Json]", teachers["break_even"]):
         if row["teacher_f1"] is not None:
-            told = f"the mean gain is above 0 from a teacher F1 of about {row['teacher_f1']:.0f} on"
+            at = f"{row['teacher_f1']:.0f}{_between(row)}"
+            told = f"the mean gain is above 0 from a teacher F1 of about {at} on"
         elif row["at_most"] is not None:
             told = f"the mean gain is above 0 with every teacher, from F1 {row['at_most']:.0f} on"
         else:
@@ -252,3 +254,12 @@ def break_even_lines(results: Json) -> Sequence[str]:
         named = f"shown for {', '.join(shown)}" if shown else "shown for none"
         lines.append(f"Budget {row['budget']:,}, {row['regimen']}: {told}; {named}.")
     return lines
+
+
+def _between(row: Json) -> str:
+    """The interval of a break-even in brackets; an end is open where no teacher bounds it."""
+    low, high = cast("dict[str, float | None]", row["interval"]).values()
+    if low is None or high is None:
+        bound = f"up to {high:.0f}" if high is not None else low and f"{low:.0f} or more"
+        return f" ({bound or 'not bounded by these teachers'})"
+    return f" ({low:.0f} to {high:.0f})"

@@ -44,7 +44,8 @@ ORDER = (
 METHODS = (
     "Of many methods that are scored on test, the best looks better than it is. So all are scored "
     "on validation, and at each budget only the one that validation chooses meets test. The "
-    "column “students” counts those that a seed trains, judges of the labels included."
+    "column “students” counts those that a seed trains, and “s” the seconds until its score, "
+    "judges of the labels included."
 )
 SELECTION = (
     "A teacher is paid for what it reads, so each way to select sentences may spend the same share "
@@ -56,7 +57,9 @@ SELECTION = (
 )
 TEACHERS = (
     "The same study with the labels of several teachers of the same sentences. The gain is over "
-    "original data alone, in points of test F1; p is corrected after Holm for all rows of a budget."
+    "original data alone, in points of test F1; p is corrected after Holm for all rows of a "
+    "budget. In brackets stand the teachers' F1 between which the gain may become 0: where a line "
+    "through the upper ends of its intervals does, and one through the lower ends."
 )
 ERRORS = (
     "Counts are means of a training. An entity with the right edges and another type is a “type” "

@@ -58,7 +58,8 @@ def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
 
     Returns:
         Plain data: `rows`, a candidate or Simple Mix at a budget each with its validation F1, the
-        `students` that a seed of it trains, judges included, and whether it was `chosen`;
+        `students` that a seed of it trains and the `seconds` that it takes in the mean until it is
+        scored there, both with judges, and whether it was `chosen`;
         `comparisons` of the chosen with Simple Mix on test, corrected
         after Holm. None without candidates.
     """
@@ -80,6 +81,7 @@ def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
                 "budget": key[2],
                 "trainings": len(f1),
                 "students": students_of(next(iter(cells.values()))),
+                "seconds": round(fmean(seconds_of(cell, workspace) for cell in cells.values()), 1),
                 "validation_f1": round(fmean(f1), 4),
                 "standard_deviation": round(stdev(f1), 4) if len(f1) > 1 else None,
                 "chosen": key in chosen,
@@ -99,3 +101,10 @@ def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
 def students_of(cell: Cell) -> int:
     """How many students a cell trains: itself, and those who judge its pool."""
     return sum(stage.kind == "train" for stage in in_order([cell.train]))
+
+
+def seconds_of(cell: Cell, workspace: Workspace) -> float:
+    """What a cell took until it was scored on validation, with the judges that it asks."""
+    learnt = (stage for stage in in_order([cell.validation]) if stage.learnt)
+    records = (workspace.record(stage) for stage in learnt)
+    return sum(cast("float", record["seconds"]) for record in records if record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -70,20 +71,41 @@ def _f1(audits: Sequence[Json]) -> float | None:
 
 
 def _break_even(budget: int, regimen: str, rows: Sequence[Json]) -> Json:
-    """The teacher F1 at which a gain that never falls with it, fitted to the rows, becomes 0."""
+    """The teacher F1 at which the gain becomes 0, and those at which the ends of its interval do.
+
+    An end that lies beyond the teachers that were tried is None.
+    """
     own = [row for row in rows if (row["budget"], row["regimen"]) == (budget, regimen)]
     own.sort(key=lambda row: cast("float", row["teacher_f1"]))
     f1 = [cast("float", row["teacher_f1"]) for row in own]
-    gains = [cast("dict[str, float]", row["gain"])["value"] for row in own]
+    at, first, last = (
+        _crossing(f1, [cast("dict[str, float]", row["gain"])[end] for row in own])
+        for end in ("value", "high", "low")
+    )
+    return {
+        "budget": budget,
+        "regimen": regimen,
+        "teacher_f1": _finite(at),
+        "at_most": f1[0] if at == -inf else None,
+        "more_than": f1[-1] if at == inf else None,
+        "interval": {"low": _finite(first), "high": _finite(last)},
+    }
+
+
+def _crossing(f1: Sequence[float], gains: Sequence[float]) -> float:
+    """The teacher F1 at which a fit that never falls reaches 0.
+
+    Infinite where it is above 0 with every teacher (-), or with none (+).
+    """
     fitted = monotone(np.array([gains]))[0]
-    told: Json = {"budget": budget, "regimen": regimen}
-    told |= {"teacher_f1": None, "at_most": None, "more_than": None}
     if fitted[0] >= 0:
-        told["at_most"] = f1[0]
-    elif fitted[-1] < 0:
-        told["more_than"] = f1[-1]
-    else:
-        after = int(np.argmax(fitted >= 0))
-        share = -fitted[after - 1] / (fitted[after] - fitted[after - 1])
-        told["teacher_f1"] = round(f1[after - 1] + share * (f1[after] - f1[after - 1]), 2)
-    return told
+        return -inf
+    if fitted[-1] < 0:
+        return inf
+    after = int(np.argmax(fitted >= 0))
+    share = -fitted[after - 1] / (fitted[after] - fitted[after - 1])
+    return float(f1[after - 1] + share * (f1[after] - f1[after - 1]))
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 2) if isfinite(value) else None

@@ -76,7 +76,10 @@ def treated(
         "folds": treatment.folds,
         "types": graph.types,
     }
-    title = f"{treatment.how} after {' and '.join(treatment.judges)}, seed {seed}: {pool.title}"
+    judges = "the teacher" if "asked" in inputs else " and ".join(treatment.judges)
+    title = f"{treatment.how} after {judges}, seed {seed}: {pool.title}"
+    if treatment.beyond:
+        title += f" and {inputs['text'].title}"
     return Stage("treat", VERSIONS["treat"], params, inputs, title=title)
 
 

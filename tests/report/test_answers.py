@@ -74,10 +74,16 @@ def test_teachers_help_only_where_that_is_shown() -> None:
                                   ("good", 90.0, 4.0, 0.001))
     ]  # fmt: skip
     even = {"budget": 9, "regimen": "mixed", "teacher_f1": 63.3, "at_most": None, "more_than": None}
-    lines = break_even_lines({"teachers": {"rows": rows, "break_even": [even]}})
-    assert lines == [
-        (
-            "Budget 9, mixed: the mean gain is above 0 from a teacher F1 of about 63 on; "
+    for low, high, told in (
+        (56.7, 70.0, "57 to 70"),
+        (None, 70.0, "up to 70"),
+        (56.7, None, "57 or more"),
+        (None, None, "not bounded by these teachers"),
+    ):
+        row = {**even, "interval": {"low": low, "high": high}}
+        lines = break_even_lines({"teachers": {"rows": rows, "break_even": [row]}})
+        (line,) = lines
+        assert line == (
+            f"Budget 9, mixed: the mean gain is above 0 from a teacher F1 of about 63 ({told}) on; "
             "shown for good (90)."
         )
-    ]

@@ -269,12 +269,26 @@ def test_break_even_lies_where_the_gain_crosses_zero(
 ) -> None:
     """Between two teachers in a line; beyond those that were tried it is a bound."""
     rows: list[Json] = [
-        {"budget": 9, "regimen": "mixed", "teacher_f1": f1, "gain": {"value": gain}}
+        {"budget": 9, "regimen": "mixed", "teacher_f1": f1}
+        | {"gain": {"value": gain, "low": gain - 1.0, "high": gain + 1.0}}
         for f1, gain in zip([50.0, 70.0, 80.0, 90.0], gains, strict=True)
     ]
     found = _break_even(9, "mixed", rows[::-1])
     expected = {"teacher_f1": None, "at_most": None, "more_than": None, **told}
+    assert found.pop("interval")
     assert found == {"budget": 9, "regimen": "mixed", **expected}
+
+
+def test_break_even_is_bounded_by_the_ends_of_the_gains() -> None:
+    """Its interval is open where the weakest may help, or the best may not."""
+    rows: list[Json] = [
+        {"budget": 9, "regimen": "mixed", "teacher_f1": f1}
+        | {"gain": {"value": gain, "low": gain - off, "high": gain + off}}
+        for f1, gain, off in ((50.0, -2.0, 1.0), (70.0, 0.0, 1.0), (90.0, 2.0, 1.0))
+    ]
+    assert _break_even(9, "mixed", rows)["interval"] == {"low": 60.0, "high": 80.0}
+    wide: list[Json] = [{**row, "gain": {"value": 0.0, "low": -1.0, "high": 1.0}} for row in rows]
+    assert _break_even(9, "mixed", wide)["interval"] == {"low": None, "high": None}
 
 
 def test_tuned_is_not_there_without_tuning(ran: Ran) -> None:

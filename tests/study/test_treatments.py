@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from nerdistill.blend.error_rates import share_right, sorts
 from nerdistill.blend.folds import cut_folds
 from nerdistill.corpus.formats import read_corpus
+from nerdistill.errors import ConfigError
 from nerdistill.progress import Silent
 from nerdistill.study.executors import prepare
 from nerdistill.study.phases import PHASES, Treatment
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
 
     from nerdistill.study.graph import Graph
     from nerdistill.study.stage import Stage
+    from nerdistill.types import Corpus
 
 __all__ = ["one_thread", "study"]
 
 TREATED = [one.name for one in PHASES[5] if isinstance(one.treatment, Treatment)]
+BEYOND = {"self-trained-unlabelled", "committee-unlabelled"}
 REGIMENS = f"regimens={json.dumps(['simple-mix', *TREATED])}"
 
 
@@ -50,8 +54,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 def treating(study: Path, *settings: str) -> Graph:
-    """A study of the treatments of phase 5 alone."""
-    return _graph(study, "phases=[5]", REGIMENS, "seeds=[1]", *settings)
+    """A study of the treatments of phase 5 alone; the text of the original pool is there, too."""
+    text = 'unlabelled=["human"]'
+    return _graph(study, "phases=[5]", REGIMENS, "seeds=[1]", text, *settings)
 
 
 def _shown(graph: Graph) -> dict[str, Stage]:
@@ -63,9 +68,12 @@ def _shown(graph: Graph) -> dict[str, Stage]:
     }
 
 
+def _made(stage: Stage, workspace: Workspace) -> Corpus:
+    return read_corpus(workspace.folder(stage) / "corpus.jsonl", format="jsonl")
+
+
 def _documents(stage: Stage, workspace: Workspace) -> set[str]:
-    corpus = read_corpus(workspace.folder(stage) / "corpus.jsonl", format="jsonl")
-    return {document.id for document in corpus.documents}
+    return {document.id for document in _made(stage, workspace).documents}
 
 
 def test_no_held_out_sentence_makes_labels(study: Path) -> None:
@@ -80,16 +88,16 @@ def test_no_held_out_sentence_makes_labels(study: Path) -> None:
 
 
 def test_nobody_judges_what_it_learnt(ran: Ran) -> None:
-    """Judges of a fold have never seen a document of it; the exception is called self-trained."""
+    """Judges of a fold have never seen a document of it; the exceptions are called self-trained."""
     for name, pool in _shown(ran.graph).items():
         judged = [one for one in in_order([pool]) if one.kind == "predict"]
-        assert judged
+        assert judged or name == "masked"
         overlaps = False
         for stage in judged:
             taught = stage.inputs["model"].inputs.get("distilled")
             seen = _documents(taught.inputs["corpus"], ran.workspace) if taught else set()
             overlaps |= bool(seen & _documents(stage.inputs["corpus"], ran.workspace))
-        assert overlaps == (name == "self-trained")
+        assert overlaps == name.startswith("self-trained")
 
 
 def test_folds_are_whole_documents_of_the_pool(ran: Ran) -> None:
@@ -112,8 +120,67 @@ def test_treated_regimens_stand_beside_simple_mix(ran: Ran) -> None:
     assert len({sum(cast("dict[str, int]", c["examples"]).values()) for c in cells}) == 1
     for name, pool in _shown(ran.graph).items():
         told = ran.workspace.result(pool)
-        assert told["sentences"] == 36
+        assert told["added"] == (30 - 12 if name in BEYOND else 0)
+        assert told["sentences"] == 36 + told["added"]
         assert (told["changed"] == 0) == (name in {"confidence", "masked", "agreed"})
+
+
+def test_text_that_nobody_labelled_gets_the_judges_labels(ran: Ran) -> None:
+    """Its own gold is never read, and no sentence of it stands elsewhere."""
+    graph, workspace = ran.graph, ran.workspace
+    sample = {one.text for one in _made(graph.cells[0].sample, workspace).sentences}
+    gold = {one.text: one for one in _made(graph.corpus("human"), workspace).sentences}
+    for name in BEYOND:
+        pool = _shown(graph)[name]
+        text = _made(pool.inputs["text"], workspace)
+        assert {one.text for one in text.sentences} == gold.keys() - sample
+        assert all(one.spans is None for one in text.sentences)
+        added = [one for one in _made(pool, workspace).sentences if one.id.startswith("human/")]
+        assert [one.id for one in added] == [one.id for one in text.sentences]
+        assert all(one.weights and max(one.weights) <= 1 for one in added)
+        # A student of a few steps knows little: gold would have been another story.
+        assert [one.spans for one in added] != [gold[one.text].spans for one in added]
+        plain = _made(_shown(graph)[name.removesuffix("-unlabelled")], workspace)
+        assert list(_made(pool, workspace).documents)[: len(plain.documents)] == [*plain.documents]
+
+
+def test_text_that_stands_elsewhere_is_none(study: Path, tmp_path: Path) -> None:
+    """What the teacher labelled is not unlabelled; a study without other text says so."""
+    graph = treating(study, 'unlabelled=["web"]')
+    with pytest.raises(ConfigError, match="unlabelled: of 36 sentences none is left"):
+        run_study(graph, Workspace(tmp_path / "work"), Silent())
+
+
+def test_unlabelled_text_is_asked_for_only_where_there_is_some(study: Path) -> None:
+    """Without it, regimens that need it are left out."""
+    names = {cell.regimen.name for cell in treating(study, "unlabelled=[]").cells}
+    assert names == {"simple-mix", *TREATED} - BEYOND
+
+
+def test_masks_follow_the_teachers_own_errors_where_it_can_be_asked(ran: Ran) -> None:
+    """A teacher labels the original sample, too, and is audited on it like on any corpus."""
+    masked = _shown(ran.graph)["masked"]
+    sample, asked = masked.inputs["sample"], masked.inputs["asked"]
+    assert asked.inputs["corpus"].key == sample.key
+    assert not any(one.kind == "predict" for one in in_order([masked]))
+    labels = _made(asked, ran.workspace)
+    assert ran.workspace.result(asked)["scored"] == 12
+    rates = share_right(
+        list(_made(sample, ran.workspace).sentences), [one.spans or () for one in labels.sentences]
+    )
+    for sentence in _made(masked, ran.workspace).sentences:
+        wanted = [rates.get(sort, 1.0) for sort in sorts(sentence, sentence.spans or ())]
+        assert sentence.weights == pytest.approx(wanted)
+
+
+def test_a_student_stands_in_for_replies_that_were_recorded(study: Path) -> None:
+    """Nobody can ask a file what it would say of other sentences."""
+    replay = treating(study, 'teacher.annotator="replay"', 'teacher.replies=["web.jsonl"]')
+    masked = _shown(replay)["masked"]
+    assert "asked" not in masked.inputs
+    assert [one.inputs["corpus"].kind for one in in_order([masked]) if one.kind == "predict"] == [
+        "sample"
+    ]
 
 
 def test_a_second_run_builds_nothing(ran: Ran) -> None:
@@ -130,7 +197,9 @@ def test_cohorts_wait_for_their_pools(ran: Ran) -> None:
     """Judges are trained side by side, then those who learn from what they said."""
     trainings = [stage for stage in stages_of(ran.graph, ran.workspace) if stage.kind == "train"]
     beside = {ran.workspace.result(stage)["students"] for stage in trainings}
-    learners, unwatched = len(TREATED), sum("watch" not in one.inputs for one in trainings)
+    # Masks come from the teacher, which has been asked before.
+    learners = len(TREATED) - 1
+    unwatched = sum("watch" not in one.inputs for one in trainings)
     assert beside == {learners, unwatched, len(trainings) - learners - unwatched}
 
 
@@ -139,7 +208,9 @@ def test_what_waits_for_students_is_left_to_those_who_train(study: Path, tmp_pat
     graph, workspace = treating(study), Workspace(tmp_path / "work")
     assert prepare(graph, workspace, Silent())
     done = {stage.kind for stage in stages_of(graph, workspace) if workspace.record(stage)}
-    assert done == {"annotate", "corpus", "sample", "distil", "fold", "encode", "watch"}
+    assert done == {"annotate", "corpus", "sample", "distil", "text", "fold", "encode", "watch"} | (
+        {"treat"}  # of masked alone, which asks the teacher
+    )
 
 
 def test_what_judges_share_is_trained_once(study: Path) -> None:
