@@ -160,9 +160,10 @@ def method_lines(results: Json) -> Sequence[str]:
 def selection_table(results: Json) -> TableData:
     """Simple Mix on a part of the teacher's labels, and what that part costs."""
     rows = []
-    for row in cast("list[Json]", cast("Json", results["selection"])["rows"]):
+    counted = any(row["tokens"] for row in _selections(results))
+    for row in _selections(results):
         words, of_words = cast("int", row["words"]), cast("int", row["of_words"])
-        gain, paid = cast("float | None", row["gain"]), cast("int | None", row["words_per_point"])
+        gain = cast("float | None", row["gain"])
         spread = cast("float | None", row["standard_deviation"])
         off = "" if spread is None else f" ±{spread:.1f}"
         rows.append(
@@ -172,14 +173,28 @@ def selection_table(results: Json) -> TableData:
                 f"{row['budget']:,}",
                 f"{words:,} ({'all' if words == of_words else f'{words / of_words:.0%}'})",
                 f"{row['sentences']:,}",
+                *([_thousands(row["tokens"])] if counted else []),
                 f"{row['validation_f1']:.1f}",
                 "-" if gain is None else f"{gain:+.1f}{off}",
-                "-" if paid is None else f"{paid:,}",
+                _thousands(row["words_per_point"]),
+                *([_thousands(row["tokens_per_point"])] if counted else []),
             )
         )
-    columns = ("regimen", "distilled", "budget", "words", "sentences", "valid. F1", "gain")
+    columns = ["regimen", "distilled", "budget", "words", "sentences", "valid. F1", "gain"]
+    columns.append("words a point")
+    if counted:
+        columns.insert(columns.index("valid. F1"), "tokens")
+        columns.append("tokens a point")
     title = head("What to have labelled, at equal cost", results)
-    return TableData(title, (*columns, "words a point"), tuple(rows))
+    return TableData(title, tuple(columns), tuple(rows))
+
+
+def _selections(results: Json) -> Sequence[Json]:
+    return cast("list[Json]", cast("Json", results["selection"])["rows"])
+
+
+def _thousands(number: object) -> str:
+    return f"{number:,}" if isinstance(number, int) else "-"
 
 
 def difference(row: Json) -> tuple[str, str, str]:

@@ -52,7 +52,8 @@ SELECTION = (
     "of the pool's words. The gain is that of Simple Mix over original data alone in the same "
     "number of steps, in points of F1 on validation. Words a point are the words sent to the "
     "teacher over that gain: the fewer, the cheaper. Where each sentence has a request of its own, "
-    "more sentences cost more prompts, too. Who selects sees the words, and at most a student of "
+    "more sentences cost more prompts, too; tokens, of prompts and replies, tell it all where the "
+    "teacher's server counts them. Who selects sees the words, and at most a student of "
     "the original sample, never a label of the pool."
 )
 TEACHERS = (

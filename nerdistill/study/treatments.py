@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nerdistill.study.graph import Graph
     from nerdistill.study.phases import Regimen, Treatment
 
-VERSIONS = {"fold": 1, "predict": 1, "select": 1, "treat": 2}
+VERSIONS = {"fold": 1, "predict": 1, "select": 2, "treat": 2}
 """Of each builder, as in `graph.VERSIONS`."""
 APART = 1_000_003
 """Between the seeds of judges of one regimen: far from those of a study's cells."""
@@ -68,7 +68,7 @@ def treated(
         text = graph.unlabelled(sample)
         inputs |= {"text": text, **dict(bench.on_text(treatment, text))}
     if treatment.how == "confidence":
-        inputs |= {role: one for role, one in pool.inputs.items() if role.startswith("from-")}
+        inputs |= bench.labels()
     params = {
         "how": treatment.how,
         "heard": treatment.heard,
@@ -127,7 +127,7 @@ class _Bench:
     def select(self, selection: Selection) -> Stage:
         """The stage that takes a part of the pool."""
         params: dict[str, object] = {"by": selection.by, "share": selection.share}
-        inputs = {"pool": self.pool}
+        inputs = {"pool": self.pool, **self.labels()}
         if selection.by == "random":
             params["seed"] = self.seed
         elif selection.by == "diverse":
@@ -137,6 +137,10 @@ class _Bench:
         title = f"select {selection.share:.0%} of the words, {selection.by}, seed {self.seed}"
         title += f": {self.pool.title}"
         return Stage("select", VERSIONS["select"], params, inputs, title=title)
+
+    def labels(self) -> dict[str, Stage]:
+        """What the teacher said of each corpus of the pool, with its confidence and its cost."""
+        return {role: one for role, one in self.pool.inputs.items() if role.startswith("from-")}
 
     def _fold(self, folds: int, fold: int, part: str) -> Stage:
         params = {"folds": folds, "fold": fold, "part": part}

@@ -302,6 +302,7 @@ def selection(names: dict[str, str], pool: str, hostile: str) -> list[Json]:
     return [
         {"regimen": regimen, "distilled": pool, "budget": STUDY_BUDGET, "trainings": 3}
         | {"words": words, "of_words": 120_000, "sentences": words // 20, "of_sentences": 6_000}
+        | {"tokens": None, "of_tokens": None, "tokens_per_point": None}
         | {"validation_f1": 79.0 + gain, "gain": gain}
         | {"standard_deviation": 0.4, "words_per_point": round(words / gain) if gain > 0 else None}
         for regimen, (words, gain) in {**found, f"diverse{hostile}": (30_000, -0.3)}.items()

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nerdistill.annotate.output import read_annotations
+from nerdistill.annotate.replies import ReplyStore
+from nerdistill.corpus.formats import read_corpus
 from nerdistill.errors import AnnotationError, ConfigError
 from nerdistill.progress import Silent
 from nerdistill.study.graph import Graph
@@ -67,6 +70,14 @@ def stage_of(study: Path, *settings: str) -> Stage:
     """The stage in which the teacher labels the corpus."""
     root, student = f"data.root={study.parent}", f"student.path={study.parent / 'student'}"
     return Graph(load_study(study, [root, student, *settings])).annotation("web")
+
+
+def selected(study: Path, *settings: str) -> Stage:
+    """The stage that takes a part of what the teacher labels."""
+    root, student = f"data.root={study.parent}", f"student.path={study.parent / 'student'}"
+    graph = Graph(load_study(study, [root, student, "phases=[5]", *settings]))
+    pools = {cell.regimen.name: cell.train.inputs["distilled"] for cell in graph.cells}
+    return pools["select-random"].inputs["corpus"]
 
 
 def build(stage: Stage, workspace: Workspace) -> dict[str, object]:
@@ -166,3 +177,36 @@ def test_examples_are_never_those_that_choose_or_score(study: Path) -> None:
     """Showing the teacher the test set is refused before anything is asked."""
     with pytest.raises(ConfigError, match=r"teacher\.examples names 'heldout'"):
         stage_of(study, "teacher.examples='heldout'")
+
+
+def test_selected_labels_cost_tokens(study: Path) -> None:
+    """What the teacher's server counted is told of the part and of the whole."""
+    workspace = Workspace(study.parent / "workspace")
+    with running() as server:
+        chosen = selected(study, f"teacher.base_url='{server.base_url}'")
+        result = build(chosen, workspace)["result"]
+    assert isinstance(result, dict)
+    pool = chosen.inputs["pool"]
+    kept = read_corpus(workspace.folder(chosen) / "corpus.jsonl", format="jsonl")
+    with ReplyStore(workspace.replies) as store:
+        spent = {
+            f"web/{one.sentence_id}": reply.tokens_in + reply.tokens_out
+            for one in read_annotations(workspace.folder(pool.inputs["from-web"]) / "corpus.jsonl")
+            if (reply := store.get(one.source.request))
+        }
+    assert len(spent) == COUNT
+    assert result["of_tokens"] == sum(spent.values()) > 0
+    assert result["tokens"] == sum(spent[one.id] for one in kept.sentences) > 0
+
+
+def test_labels_of_an_earlier_version_have_no_price(study: Path) -> None:
+    """Where what they cost was not kept, nothing is told of it."""
+    workspace = Workspace(study.parent / "workspace")
+    with running() as server:
+        chosen = selected(study, f"teacher.base_url='{server.base_url}'")
+        pool = chosen.inputs["pool"]
+        build(pool, workspace)
+    (workspace.folder(pool.inputs["from-web"]) / "tokens.json").unlink()
+    result = build(chosen, workspace)["result"]
+    assert isinstance(result, dict)
+    assert (result["tokens"], result["of_tokens"]) == (None, None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.blend.select import at_random, farthest_first, most_uncertain, spend
 from nerdistill.corpus.formats import write_corpus
 from nerdistill.corpus.split import take
-from nerdistill.study.builders.site import CORPUS
+from nerdistill.study.builders.site import CORPUS, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,12 +29,30 @@ def build_select(site: Site) -> Result:
     chosen = spend(_order(site, texts, lengths), lengths, budget)
     made = take(pool, lambda number, _document, _sentence: number in chosen)
     write_corpus(made, site.folder / CORPUS, format="jsonl")
+    tokens = _tokens(site)
+    spent, of_spent = (
+        sum(tokens.get(one.id, 0.0) for one in corpus.sentences) for corpus in (made, pool)
+    )
     return {
         "sentences": len(made),
         "of_sentences": len(texts),
         "words": sum(lengths[place] for place in chosen),
         "of_words": sum(lengths),
+        "tokens": round(spent) if tokens else None,
+        "of_tokens": round(of_spent) if tokens else None,
     }
+
+
+def _tokens(site: Site) -> dict[str, float]:
+    """What the teacher read and wrote for each sentence of the pool; empty where nobody knows."""
+    found: dict[str, float] = {}
+    for name, role in site.roles("from-").items():
+        file = site.workspace.folder(site.stage.inputs[role]) / TOKENS
+        told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if not told:
+            return {}
+        found |= {f"{name}/{one}": sum(tokens.values()) for one, tokens in told.items()}
+    return found
 
 
 def _order(site: Site, texts: Texts, lengths: Sequence[int]) -> Iterable[int]:

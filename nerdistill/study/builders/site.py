@@ -24,6 +24,9 @@ CORPUS = "corpus.jsonl"
 HELD_OUT = "heldout.jsonl"
 """The name of what a distilled pool keeps back from training."""
 
+TOKENS = "tokens.json"
+"""The name of what a teacher's labels cost, sentence by sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,11 @@ from nerdistill.annotate.prompt import load_prompt
 from nerdistill.annotate.protocol import Sampling
 from nerdistill.annotate.replies import ReplyStore
 from nerdistill.annotate.run import annotate_corpus
+from nerdistill.annotate.spent import tokens_of
 from nerdistill.digest import canonical_json
 from nerdistill.errors import AnnotationError, ConfigError
 from nerdistill.labels import load_schema
-from nerdistill.study.builders.site import CORPUS
+from nerdistill.study.builders.site import CORPUS, TOKENS
 from nerdistill.study.config import Teacher
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ PASSING = frozenset({"timeout", "server"})
 
 
 def build_annotate(site: Site) -> Result:
-    """Let the teacher label a corpus, and audit its labels where there is gold.
+    """Let the teacher label a corpus, note what that cost, and audit it where there is gold.
 
     Raw replies go into the workspace's store, so that no later version asks for them again.
 
@@ -65,8 +66,11 @@ def build_annotate(site: Site) -> Result:
             store=store,
             progress=site.progress,
         )
+        spent = tokens_of(run.annotations, store, votes=teacher.votes)
     _check_answered(run)
     write_annotations(site.folder / CORPUS, corpus, run)
+    told = {name: asdict(tokens) for name, tokens in spent.items()}
+    (site.folder / TOKENS).write_text(canonical_json(told), encoding="utf-8")
     return audit(run.annotations, corpus, failures=run.failures).to_json()
 
 
