@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import PurePath
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
@@ -24,6 +25,7 @@ from nerdistill.study.groups import (
 from nerdistill.study.human_labels import human_labels
 from nerdistill.study.labels_saved import labels_saved
 from nerdistill.study.mechanism import mechanism
+from nerdistill.study.phases import Treatment
 from nerdistill.study.questions import order
 from nerdistill.study.run_details import run_details
 from nerdistill.study.scored import Scored
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from nerdistill.study.config import OtherTeacher, Teacher
     from nerdistill.study.graph import Graph
     from nerdistill.study.groups import Groups
+    from nerdistill.study.stage import Stage
     from nerdistill.study.workspace import Workspace
 
 Json = dict[str, object]
@@ -55,10 +58,11 @@ def collect(graph: Graph, workspace: Workspace, command: str | None = None) -> J
     config = graph.config
     done = [cell for cell in graph.cells if _finished(cell, workspace)]
     teacher = [
-        _teacher(graph, name, other, workspace)
+        _teacher(graph, name, graph.annotation(name, other), other, workspace)
         for other in (None, *config.other_teachers)
         for name in config.teacher.corpora
     ]
+    teacher += [_on_sample(graph, done, workspace)]
     cells = [_cell(graph, cell, workspace) for cell in done]
     groups = scored_groups(graph, workspace)
     tests = [cell.test for cells in groups.values() for cell in cells.values()]
@@ -117,10 +121,26 @@ def _finished(cell: Cell, workspace: Workspace) -> bool:
     return all(workspace.record(stage) for stage in needed)
 
 
+def _on_sample(graph: Graph, done: list[Cell], workspace: Workspace) -> Json | None:
+    """The teacher on the largest original sample that it was asked about; it never saw its labels.
+
+    Where nobody has labelled the other corpora, this alone tells how good it is.
+    """
+    asked = [
+        (budget_of(cell, workspace), stage)
+        for cell in done
+        if isinstance(cell.regimen.treatment, Treatment) and cell.regimen.treatment.how == "masked"
+        if cell.other is None and (stage := graph.annotated_sample(cell.sample))
+    ]
+    if not asked:
+        return None
+    budget, stage = max(asked, key=itemgetter(0))
+    return _teacher(graph, f"original sample of {budget:,}", stage, None, workspace)
+
+
 def _teacher(
-    graph: Graph, name: str, other: OtherTeacher | None, workspace: Workspace
+    graph: Graph, name: str, stage: Stage, other: OtherTeacher | None, workspace: Workspace
 ) -> Json | None:
-    stage = graph.annotation(name, other)
     if workspace.record(stage) is None:
         return None
     teacher = graph.teacher(other)

@@ -173,6 +173,14 @@ def test_masks_follow_the_teachers_own_errors_where_it_can_be_asked(ran: Ran) ->
         assert sentence.weights == pytest.approx(wanted)
 
 
+def test_a_teacher_is_audited_on_the_original_sample(ran: Ran) -> None:
+    """Where it was asked about it: the only gold there is, where text was unlabelled before."""
+    rows = cast("list[Json]", ran.results["teacher"])
+    assert [row["corpus"] for row in rows] == ["web", "original sample of 12"]
+    asked = _shown(ran.graph)["masked"].inputs["asked"]
+    assert rows[1]["f1"] == ran.workspace.result(asked)["f1"]
+
+
 def test_a_student_stands_in_for_replies_that_were_recorded(study: Path) -> None:
     """Nobody can ask a file what it would say of other sentences."""
     replay = treating(study, 'teacher.annotator="replay"', 'teacher.replies=["web.jsonl"]')
