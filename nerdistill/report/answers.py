@@ -176,17 +176,14 @@ def selection_table(results: Json) -> TableData:
                 *([_thousands(row["tokens"])] if counted else []),
                 f"{row['validation_f1']:.1f}",
                 "-" if gain is None else f"{gain:+.1f}{off}",
-                _thousands(row["words_per_point"]),
-                *([_thousands(row["tokens_per_point"])] if counted else []),
+                _thousands(row["tokens_per_point" if counted else "words_per_point"]),
             )
         )
-    columns = ["regimen", "distilled", "budget", "words", "sentences", "valid. F1", "gain"]
-    columns.append("words a point")
-    if counted:
-        columns.insert(columns.index("valid. F1"), "tokens")
-        columns.append("tokens a point")
+    costs = ("words", "sentences", *(["tokens"] if counted else []))
+    price = f"{'tokens' if counted else 'words'} a point"
+    columns = ("regimen", "distilled", "budget", *costs, "valid. F1", "gain", price)
     title = head("What to have labelled, at equal cost", results)
-    return TableData(title, tuple(columns), tuple(rows))
+    return TableData(title, columns, tuple(rows))
 
 
 def _selections(results: Json) -> Sequence[Json]:
@@ -254,8 +251,8 @@ def break_even_lines(results: Json) -> Sequence[str]:
     teachers = cast("Json", results["teachers"])
     for row in cast("list[Json]", teachers["break_even"]):
         if row["teacher_f1"] is not None:
-            at = f"{row['teacher_f1']:.0f}{_between(row)}"
-            told = f"the mean gain is above 0 from a teacher F1 of about {at} on"
+            at = f"{row['teacher_f1']:.0f} on ({_between(row)})"
+            told = f"the mean gain is above 0 from a teacher F1 of about {at}"
         elif row["at_most"] is not None:
             told = f"the mean gain is above 0 with every teacher, from F1 {row['at_most']:.0f} on"
         else:
@@ -272,9 +269,9 @@ def break_even_lines(results: Json) -> Sequence[str]:
 
 
 def _between(row: Json) -> str:
-    """The interval of a break-even in brackets; an end is open where no teacher bounds it."""
+    """The interval of a break-even; an end is open where no teacher bounds it."""
     low, high = cast("dict[str, float | None]", row["interval"]).values()
     if low is None or high is None:
         bound = f"up to {high:.0f}" if high is not None else low and f"{low:.0f} or more"
-        return f" ({bound or 'not bounded by these teachers'})"
-    return f" ({low:.0f} to {high:.0f})"
+        return bound or "not bounded by these teachers"
+    return f"{low:.0f} to {high:.0f}"

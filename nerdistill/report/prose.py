@@ -50,11 +50,10 @@ METHODS = (
 SELECTION = (
     "A teacher is paid for what it reads, so each way to select sentences may spend the same share "
     "of the pool's words. The gain is that of Simple Mix over original data alone in the same "
-    "number of steps, in points of F1 on validation. Words a point are the words sent to the "
-    "teacher over that gain: the fewer, the cheaper. Where each sentence has a request of its own, "
-    "more sentences cost more prompts, too; tokens, of prompts and replies, tell it all where the "
-    "teacher's server counts them. Who selects sees the words, and at most a student of "
-    "the original sample, never a label of the pool."
+    "number of steps, in points of F1 on validation. The last column is the cost over that gain: "
+    "tokens of prompts and replies where the teacher's server counts them, else words. Where each "
+    "sentence has a request of its own, more sentences cost more prompts, too. Who selects sees "
+    "the words, and at most a student of the original sample, never a label of the pool."
 )
 TEACHERS = (
     "The same study with the labels of several teachers of the same sentences. The gain is over "

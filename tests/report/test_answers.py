@@ -84,6 +84,6 @@ def test_teachers_help_only_where_that_is_shown() -> None:
         lines = break_even_lines({"teachers": {"rows": rows, "break_even": [row]}})
         (line,) = lines
         assert line == (
-            f"Budget 9, mixed: the mean gain is above 0 from a teacher F1 of about 63 ({told}) on; "
+            f"Budget 9, mixed: the mean gain is above 0 from a teacher F1 of about 63 on ({told}); "
             "shown for good (90)."
         )

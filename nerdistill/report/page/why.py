@@ -56,7 +56,7 @@ def selection(results: Json) -> Section:
     """Which sentences to have labelled, where not all can be."""
     lead = (
         "If the LLM can only label a part of the text, which part? All ways in this table but "
-        "the whole pool cost equally much; the fewer words a point of F1 takes, the better."
+        "the whole pool cost equally many words; the less a point of F1 costs, the better."
     )
     parts = (Table(answers.selection_table(results)), Prose((prose.SELECTION,), "note"))
     return Section("selection", "What to have labelled", lead, parts)
