@@ -89,6 +89,12 @@ class Graph:
         }
         return Stage("corpus", VERSIONS["corpus"], params, {}, files, title=f"read {name}")
 
+    def _bare(self, name: str) -> Stage:
+        """Read one corpus without its labels, which may be of any types."""
+        read = self.corpus(name)
+        title = f"read the text of {name}"
+        return replace(read, params={**read.params, "types": None}, title=title)
+
     @cached_property
     def also(self) -> dict[str, Stage]:
         """Read further gold labels of the test sentences, by their corpora's names."""
@@ -182,9 +188,10 @@ class Graph:
 
     def unlabelled(self, sample: Stage) -> Stage:
         """Gather the text that students label and nobody else, apart from all that has labels."""
-        others = {name: self.corpus(name) for name in self.config.teacher.corpora}
-        inputs = {f"text-{name}": self.corpus(name) for name in self.config.unlabelled}
-        inputs |= {"sample": sample, **{f"apart-{name}": one for name, one in others.items()}}
+        teacher = self.config.teacher
+        apart = [*teacher.corpora, *([teacher.examples] if teacher.examples else [])]
+        inputs = {f"text-{name}": self._bare(name) for name in self.config.unlabelled}
+        inputs |= {"sample": sample, **{f"apart-{name}": self.corpus(name) for name in apart}}
         inputs |= self._heldout()
         params = {"drop_duplicates": self.config.drop_duplicates}
         title = f"gather unlabelled text of {'+'.join(self.config.unlabelled)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -15,7 +16,7 @@ from nerdistill.errors import ConfigError
 from nerdistill.progress import Silent
 from nerdistill.study.executors import prepare
 from nerdistill.study.phases import PHASES, Treatment
-from nerdistill.study.runner import run_study
+from nerdistill.study.runner import run_stages, run_study
 from nerdistill.study.stage import in_order
 from nerdistill.study.stages import stages_of
 from nerdistill.study.workspace import Workspace
@@ -149,6 +150,67 @@ def test_text_that_stands_elsewhere_is_none(study: Path, tmp_path: Path) -> None
     graph = treating(study, 'unlabelled=["web"]')
     with pytest.raises(ConfigError, match="unlabelled: of 36 sentences none is left"):
         run_study(graph, Workspace(tmp_path / "work"), Silent())
+
+
+def _text(graph: Graph, folder: Path) -> list[str]:
+    """What a study gathers for students to label, each sentence by its last word."""
+    workspace = Workspace(folder / "work")
+    (stage,) = {one.key: one for one in stages_of(graph, workspace) if one.kind == "text"}.values()
+    run_stages("text", list(in_order([stage])), workspace, Silent())
+    return [one.tokens[-1] for one in _made(stage, workspace).sentences]
+
+
+def _rewritten(study: Path, name: str, corpora: tuple[str, ...], label: str) -> str:
+    """Put sentences of some corpora into another: its setting for a study."""
+    rows = []
+    for corpus in corpora:
+        for line in (study.parent / f"{corpus}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            entities = [{**one, "label": label} for one in row["entities"]]
+            text = "  ".join(row["tokens"]).upper()
+            tokens = text.split()
+            rows.append({"id": row["id"], "text": text, "tokens": tokens, "entities": entities})
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (study.parent / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return f'corpora.{name}={{path="{name}.jsonl"}}'
+
+
+def test_labels_of_unlabelled_text_may_be_of_any_type(study: Path, tmp_path: Path) -> None:
+    """They are not read, so no schema has to know them."""
+    other = _rewritten(study, "foreign", ("human",), "MONUMENT")
+    assert len(_text(treating(study, other, 'unlabelled=["foreign"]'), tmp_path)) == 30 - 12
+
+
+def test_text_is_the_same_in_other_case_and_white_space(study: Path, tmp_path: Path) -> None:
+    """Words of columns and raw text of one sentence are no two sentences."""
+    other = _rewritten(study, "raw", ("test", "validation", "web"), "PER")
+    with pytest.raises(ConfigError, match="unlabelled: of 60 sentences none is left"):
+        _text(treating(study, other, 'unlabelled=["raw"]'), tmp_path)
+
+
+def test_text_of_the_teachers_examples_is_labelled(study: Path, tmp_path: Path) -> None:
+    """People labelled the sentences that the teacher is shown."""
+    other = _rewritten(study, "shown", ("human",), "PER")
+    settings = (other, 'teacher.examples="shown"', 'unlabelled=["human"]')
+    with pytest.raises(ConfigError, match="unlabelled: of 30 sentences none is left"):
+        _text(treating(study, *settings), tmp_path)
+
+
+def test_text_repeats_no_capped_validation(study: Path, tmp_path: Path) -> None:
+    """Where duplicates are dropped, those of validation are, wherever it was drawn."""
+    human = (study.parent / "human.jsonl").read_text(encoding="utf-8")
+    # Other numbers make near-duplicates.
+    twins = re.sub(r'"1(\d{3})"', r'"7\1"', human)
+    (study.parent / "twins.jsonl").write_text(twins, encoding="utf-8")
+    capped = ('validation.labels="capped"', "original.budgets=[20]", "drop_duplicates=true")
+    other = ('corpora.twins={path="twins.jsonl"}', 'unlabelled=["twins"]')
+    graph = treating(study, *capped, *other)
+    numbers = _text(graph, tmp_path)
+    folder = Workspace(tmp_path / "work").folder(graph.cells[0].sample)
+    validation = read_corpus(folder / "validation.jsonl", format="jsonl")
+    assert len(validation)
+    assert numbers
+    assert not {f"7{one.tokens[-1][1:]}" for one in validation.sentences} & {*numbers}
 
 
 def test_unlabelled_text_is_asked_for_only_where_there_is_some(study: Path) -> None:

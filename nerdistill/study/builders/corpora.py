@@ -35,7 +35,10 @@ SEED = 1
 
 
 def build_corpus(site: Site) -> Result:
-    """Read a corpus file, keep what the study asks for, and check its labels."""
+    """Read a corpus file, keep what the study asks for, and check its labels.
+
+    Where the study wants no types of entities, it wants the text alone.
+    """
     params, source = site.stage.params, site.stage.files["source"]
     given = params["format"]
     corpus = read_corpus(
@@ -44,7 +47,10 @@ def build_corpus(site: Site) -> Result:
     wanted = _wanted(site.stage.files.get("keep"), str(params["keep"]))
     first = site.number("first")
     kept = take(corpus, lambda i, _d, _s: i >= first and (wanted is None or i in wanted))
-    _check_labels(kept, site.types, source)
+    if params["types"] is None:
+        kept = _bare(kept)
+    else:
+        _check_labels(kept, site.types, source)
     if "same" in site.stage.inputs:
         check_same(kept, source, site.read("same"), site.stage.inputs["same"].files["source"])
     write_corpus(kept, site.folder / CORPUS, format="jsonl")
@@ -66,6 +72,19 @@ def _wanted(file: Path | None, field: str) -> set[int] | None:
                     "Name a JSONL file and field with integers in keep = {file, field}.",
                 ) from error
     return numbers
+
+
+def _bare(corpus: Corpus) -> Corpus:
+    """The sentences as if nobody had labelled them."""
+    return Corpus(
+        tuple(
+            Document(
+                document.id,
+                tuple(replace(one, spans=None, weights=None) for one in document.sentences),
+            )
+            for document in corpus.documents
+        )
+    )
 
 
 def _check_labels(corpus: Corpus, types: tuple[str, ...], source: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nerdistill.annotate.examples import same_text
 from nerdistill.corpus.audit import drop_duplicates
 from nerdistill.corpus.formats import write_corpus
 from nerdistill.errors import ConfigError
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
 
 
 def build_text(site: Site) -> Result:
-    """Gather sentences without their labels, each text once, none that stands elsewhere.
+    """Gather sentences, each text once, none that stands elsewhere.
 
-    Elsewhere is what the teacher labelled, the original sample, validation and test.
+    Elsewhere is what the teacher labelled or was shown, the original sample, validation and test.
+    Case and white space tell no two texts apart.
 
     Raises:
         ConfigError: no sentence is left.
     """
-    heldout = [site.read(role) for role in site.roles("heldout-").values()]
-    taken = {one.text for corpus in (*_labelled(site), *heldout) for one in corpus.sentences}
+    labelled = [site.read(role) for role in ("sample", *site.roles("apart-").values())]
+    heldout = list(_heldout(site))
+    taken = {same_text(one) for corpus in (*labelled, *heldout) for one in corpus.sentences}
     documents, offered = [], 0
     for name, role in site.roles("text-").items():
         corpus = site.read(role)
@@ -52,18 +55,17 @@ def build_text(site: Site) -> Result:
     return {"sentences": len(made), "apart": apart, "dropped_duplicates": dropped}
 
 
-def _labelled(site: Site) -> Iterator[Corpus]:
-    """What has labels, held-out corpora aside."""
-    yield site.read("sample")
+def _heldout(site: Site) -> Iterator[Corpus]:
+    """What chooses and scores; a capped validation sample lies with the original one."""
+    for role in site.roles("heldout-").values():
+        yield site.read(role)
     if site.workspace.folder(site.stage.inputs["sample"]).joinpath("validation.jsonl").is_file():
         yield site.read("sample", "validation.jsonl")
-    for role in site.roles("apart-").values():
-        yield site.read(role)
 
 
 def _new(document: Document, corpus: str, taken: set[str]) -> Iterator[Sentence]:
     """The sentences whose text is not taken, which takes it."""
     for sentence in document.sentences:
-        if sentence.text not in taken:
-            taken.add(sentence.text)
-            yield replace(sentence, id=f"{corpus}/{sentence.id}", spans=None, weights=None)
+        if (text := same_text(sentence)) not in taken:
+            taken.add(text)
+            yield replace(sentence, id=f"{corpus}/{sentence.id}")
