@@ -122,11 +122,19 @@ def _check_names(file: Path, config: StudyConfig) -> None:
             f"{file}: teacher.examples names {config.teacher.examples!r}, which chooses or scores",
             "Show the teacher labels that nothing is measured with.",
         )
+    measuring = {config.test.corpus, *config.test.also}
+    if config.validation.labels == "full":
+        measuring.add(config.validation.corpus)
     for name in config.unlabelled:
-        if name in {config.validation.corpus, config.test.corpus}:
+        if name in measuring:
             raise ConfigError(
                 f"{file}: unlabelled names {name!r}, which chooses or scores",
                 "Name text that nothing is measured with.",
+            )
+        if name in {*config.teacher.corpora, config.teacher.examples}:
+            raise ConfigError(
+                f"{file}: unlabelled names {name!r}, which the teacher labels or is shown",
+                "Name text that has no labels in this study.",
             )
     for name in config.teacher.ceiling:
         if name not in config.teacher.corpora:

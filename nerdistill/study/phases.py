@@ -250,7 +250,7 @@ def taught_by_others(config: StudyConfig) -> tuple[Regimen, ...]:
     """The regimens that the other teachers' labels are tried with.
 
     Raises:
-        ConfigError: one does not exist, or does not ask for a teacher's labels.
+        ConfigError: one does not exist, does not ask for a teacher's labels, or lacks its data.
     """
     known = {one.name: one for members in PHASES.values() for one in members}
     known = {name: one for name, one in known.items() if one.pools == "together"}
@@ -267,6 +267,11 @@ def taught_by_others(config: StudyConfig) -> tuple[Regimen, ...]:
             raise ConfigError(
                 f"other_teachers_regimens: no regimen {name!r} learns from one teacher's labels",
                 f"Choose among: {', '.join(sorted(known))}.",
+            )
+        if not _has_data(known[name], config):
+            raise ConfigError(
+                f"other_teachers_regimens: {name!r} learns from text that nobody labelled",
+                'Name corpora of such text: unlabelled = ["…"].',
             )
     return tuple(known[name] for name in config.other_teachers_regimens)
 

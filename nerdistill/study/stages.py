@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def stages_of(graph: Graph, workspace: Workspace) -> list[Stage]:
     """Every stage of a study, each after those that it reads.
 
-    First comes what may refuse the study and costs nothing, then the teachers' audits.
+    First comes what may refuse the study and costs nothing, then all that teachers are asked for:
+    a server that is there today may be gone after the trainings.
     Which candidates meet test is known once all are scored on validation: after a first round,
     the workspace tells of more stages.
     """
@@ -33,7 +34,10 @@ def stages_of(graph: Graph, workspace: Workspace) -> list[Stage]:
         for stage in (cell.validation, cell.test)
         if stage is cell.validation or stage.key in tested
     ]
-    return list(in_order([*graph.also.values(), *audits, *cells]))
+    needed = list(in_order(cells))
+    texts = [stage for stage in needed if stage.kind == "text"]
+    asked = [stage for stage in needed if stage.kind == "annotate"]
+    return list(in_order([*graph.also.values(), *texts, *audits, *asked, *cells]))
 
 
 def rounds(graph: Graph) -> range:

@@ -302,6 +302,7 @@ def test_tuned_is_not_there_without_tuning(ran: Ran) -> None:
     ("setting", "words"),
     [
         ('other_teachers_regimens=["original"]', "learns from one teacher's labels"),
+        ('other_teachers_regimens=["committee-unlabelled"]', "text that nobody labelled"),
         ('other_teachers=[{name = "a"}, {name = "a"}]', "the name 'a' is taken"),
     ],
 )

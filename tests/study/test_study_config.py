@@ -73,6 +73,9 @@ def test_settings_are_laid_over(study: Path) -> None:
         ("mean_share=1.5", ["mean_share"]),
         ("test.corpus=nowhere", ["test.corpus", "nowhere", "human, web"]),
         ('teacher.ceiling=["human"]', ["teacher.ceiling", "human"]),
+        ('unlabelled=["nowhere"]', ["unlabelled", "nowhere", "human, web"]),
+        ('unlabelled=["human"]', ["unlabelled", "human", "chooses or scores"]),
+        ('unlabelled=["web"]', ["unlabelled", "web", "the teacher labels"]),
         ("name.first=x", ["name", "no table"]),
         ("steps", ["key=value"]),
     ],
@@ -84,6 +87,12 @@ def test_mistakes_are_one_clear_line(study: Path, setting: str, words: list[str]
     line = str(caught.value)
     assert "\n" not in line
     assert all(word in line for word in words), line
+
+
+def test_a_capped_validation_leaves_its_corpus_to_others(study: Path) -> None:
+    """It is drawn from the original sample, so the corpus beside it measures nothing."""
+    settings = ["validation.labels=capped", 'corpora.test={path="t"}', "test.corpus=test"]
+    assert load_study(study, [*settings, 'unlabelled=["human"]']).unlabelled == ["human"]
 
 
 def test_broken_toml_names_file_and_line(study: Path) -> None:

@@ -146,10 +146,22 @@ def test_text_that_nobody_labelled_gets_the_judges_labels(ran: Ran) -> None:
 
 
 def test_text_that_stands_elsewhere_is_none(study: Path, tmp_path: Path) -> None:
-    """What the teacher labelled is not unlabelled; a study without other text says so."""
-    graph = treating(study, 'unlabelled=["web"]')
-    with pytest.raises(ConfigError, match="unlabelled: of 36 sentences none is left"):
-        run_study(graph, Workspace(tmp_path / "work"), Silent())
+    """A study without other text says so before anybody is asked or trained."""
+    graph = treating(study, 'original.budgets=["all"]')
+    workspace = Workspace(tmp_path / "work")
+    with pytest.raises(ConfigError, match="unlabelled: of 30 sentences none is left"):
+        run_study(graph, workspace, Silent())
+    done = {stage.kind for stage in stages_of(graph, workspace) if workspace.record(stage)}
+    assert done == {"corpus", "sample"}
+
+
+def test_teachers_are_asked_before_anybody_is_trained(study: Path, tmp_path: Path) -> None:
+    """A server need not stay until the last seed's turn."""
+    graph = treating(study, "seeds=[1, 2]")
+    kinds = [stage.kind for stage in stages_of(graph, Workspace(tmp_path / "work"))]
+    asked = [place for place, kind in enumerate(kinds) if kind == "annotate"]
+    assert len(asked) == 1 + 2
+    assert asked[-1] < kinds.index("train")
 
 
 def _text(graph: Graph, folder: Path) -> list[str]:
