@@ -117,14 +117,26 @@ def _check_names(file: Path, config: StudyConfig) -> None:
                     f"{file}: {key} names {name!r}, which no [corpora.{name}] defines",
                     f"Defined: {', '.join(config.corpora)}.",
                 )
-    if config.teacher.examples in {config.validation.corpus, config.test.corpus}:
+    for name in config.teacher.ceiling:
+        if name not in config.teacher.corpora:
+            raise ConfigError(
+                f"{file}: teacher.ceiling names {name!r}, which teacher.corpora does not",
+                f"Choose among {', '.join(config.teacher.corpora)}.",
+            )
+    _check_apart(file, config)
+
+
+def _check_apart(file: Path, config: StudyConfig) -> None:
+    """What measures is never what the teacher is shown, nor what students label."""
+    capped = config.validation.labels == "capped"
+    measuring = {config.test.corpus, *config.test.also}
+    measuring |= set() if capped else {config.validation.corpus}
+    # A capped validation sample is drawn from where the original one is.
+    if config.teacher.examples in measuring | ({config.original.corpus} if capped else set()):
         raise ConfigError(
             f"{file}: teacher.examples names {config.teacher.examples!r}, which chooses or scores",
             "Show the teacher labels that nothing is measured with.",
         )
-    measuring = {config.test.corpus, *config.test.also}
-    if config.validation.labels == "full":
-        measuring.add(config.validation.corpus)
     for name in config.unlabelled:
         if name in measuring:
             raise ConfigError(
@@ -135,10 +147,4 @@ def _check_names(file: Path, config: StudyConfig) -> None:
             raise ConfigError(
                 f"{file}: unlabelled names {name!r}, which the teacher labels or is shown",
                 "Name text that has no labels in this study.",
-            )
-    for name in config.teacher.ceiling:
-        if name not in config.teacher.corpora:
-            raise ConfigError(
-                f"{file}: teacher.ceiling names {name!r}, which teacher.corpora does not",
-                f"Choose among {', '.join(config.teacher.corpora)}.",
             )

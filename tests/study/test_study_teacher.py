@@ -173,10 +173,23 @@ def test_what_the_model_refuses_is_a_result(study: Path) -> None:
     assert (result["failed"], result["failures"]) == (1, {"refused": 1})
 
 
-def test_examples_are_never_those_that_choose_or_score(study: Path) -> None:
-    """Showing the teacher the test set is refused before anything is asked."""
-    with pytest.raises(ConfigError, match=r"teacher\.examples names 'heldout'"):
-        stage_of(study, "teacher.examples='heldout'")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("heldout", ()),
+        ("other-gold", ("corpora.other-gold={path='heldout.jsonl'}", "test.also=['other-gold']")),
+        ("human", ("validation.labels='capped'",)),
+    ],
+)
+def test_examples_are_never_those_that_choose_or_score(
+    study: Path, name: str, settings: tuple[str, ...]
+) -> None:
+    """Showing the teacher the test set is refused before anything is asked.
+
+    So are other labels of the test set, and the corpus that a capped validation is drawn from.
+    """
+    with pytest.raises(ConfigError, match=rf"teacher\.examples names '{name}'"):
+        stage_of(study, f"teacher.examples='{name}'", *settings)
 
 
 def test_selected_labels_cost_tokens(study: Path) -> None:
