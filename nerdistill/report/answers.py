@@ -127,13 +127,14 @@ def order_table(results: Json) -> TableData:
 def methods_table(results: Json) -> TableData:
     """Candidates beside Simple Mix on validation; the chosen ones meet test."""
     methods = cast("Json", results["methods"])
-    rows = []
-    for row in cast("list[Json]", methods["rows"]):
+    told, rows = cast("list[Json]", methods["rows"]), []
+    several = len({row["distilled"] for row in told}) > 1
+    for row in told:
         spread = cast("float | None", row["standard_deviation"])
         off = "" if spread is None else f" ±{spread:.1f}"
         rows.append(
             (
-                f"{row['regimen']}{' (chosen)' if row['chosen'] else ''}",
+                f"{side(row) if several else row['regimen']}{' (chosen)' if row['chosen'] else ''}",
                 f"{row['budget']:,}",
                 str(row["trainings"]),
                 str(row["students"]),

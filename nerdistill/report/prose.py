@@ -43,7 +43,8 @@ ORDER = (
 )
 METHODS = (
     "Of many methods that are scored on test, the best looks better than it is. So all are scored "
-    "on validation, and at each budget only the one that validation chooses meets test. The "
+    "on validation, and at each budget only the one that validation chooses meets test, of each "
+    "teacher where there are several. The "
     "column “students” counts those that a seed trains, and “s” the seconds until its score, "
     "judges of the labels included."
 )

@@ -1,20 +1,23 @@
-"""Candidates: new methods, of which at each budget only the one that validation chooses meets test.
+"""Candidates: new methods, of which only the one that validation chooses meets test.
 
-Many methods that are all scored on test make the best of them look better than it is.
+One is chosen at each budget, for each teacher whose labels they use. Many methods that are all
+scored on test make the best of them look better than it is.
 """
 
 from __future__ import annotations
 
+from operator import itemgetter
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, cast
 
 from nerdistill.study.evidence import comparison, corrected, named
-from nerdistill.study.groups import best_on_validation, budgets_of, grouped
+from nerdistill.study.groups import best_on_validation, grouped
 from nerdistill.study.phases import SIMPLE_MIX
 from nerdistill.study.stage import in_order
 
 if TYPE_CHECKING:
     from nerdistill.study.cell import Cell
+    from nerdistill.study.config import Budget
     from nerdistill.study.graph import Graph
     from nerdistill.study.groups import Groups
     from nerdistill.study.scored import Scored
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 def meeting_test(graph: Graph, workspace: Workspace) -> list[Cell]:
     """The cells that test scores, as far as it is known yet: all but candidates, and the chosen.
 
-    A budget's candidate is chosen once all of them have been scored on validation.
+    A teacher's candidate at a budget is chosen once all of them have been scored on validation.
     """
     chosen = {
         cell.train.key for cells in chosen_of(graph, workspace).values() for cell in cells.values()
@@ -35,17 +38,22 @@ def meeting_test(graph: Graph, workspace: Workspace) -> list[Cell]:
 
 
 def chosen_of(graph: Graph, workspace: Workspace) -> Groups:
-    """Of each budget the candidate with the best mean validation F1, once all have one."""
+    """Of each budget and pool the candidate with the best mean validation F1, once all have one."""
     rivals = [cell for cell in graph.cells if cell.regimen.candidate]
-    waiting = {cell.budget for cell in rivals if workspace.record(cell.validation) is None}
-    groups = grouped([cell for cell in rivals if cell.budget not in waiting], workspace)
+    waiting = {_place(cell) for cell in rivals if workspace.record(cell.validation) is None}
+    groups = grouped([cell for cell in rivals if _place(cell) not in waiting], workspace)
     found: Groups = {}
-    for budget in budgets_of(groups):
-        able = {key: cells.values() for key, cells in groups.items() if key[2] == budget}
+    for place in sorted(dict.fromkeys(key[1:] for key in groups), key=itemgetter(1)):
+        able = {key: cells.values() for key, cells in groups.items() if key[1:] == place}
         best = best_on_validation(able, workspace)
         if best is not None:
             found[best] = groups[best]
     return found
+
+
+def _place(cell: Cell) -> tuple[str | None, Budget]:
+    """Where candidates compete: a pool and a budget."""
+    return cell.distilled, cell.budget
 
 
 def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
@@ -65,13 +73,13 @@ def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
     """
     workspace = scored.workspace
     done = [cell for cell in graph.cells if workspace.record(cell.validation)]
-    if not any(cell.regimen.candidate for cell in done):
+    pools = {cell.distilled for cell in done if cell.regimen.candidate}
+    if not pools:
         return None
     chosen = chosen_of(graph, workspace)
     rows: list[Json] = []
     for key, cells in grouped(done, workspace).items():
-        of_study = all(cell.other is None for cell in cells.values())
-        base = key[0] == SIMPLE_MIX.name and of_study
+        base = key[0] == SIMPLE_MIX.name and key[1] in pools
         if not base and not any(cell.regimen.candidate for cell in cells.values()):
             continue
         f1 = [cast("float", workspace.result(cell.validation)["f1"]) for cell in cells.values()]

@@ -263,7 +263,8 @@ class StudyConfig(Section):
         "distilled",
         "simple-mix",
     ]
-    """Which built-in regimens phase 6 runs with each of them."""
+    """Which built-in regimens phase 6 runs with each of them; of those of phase 5 that need to be
+    chosen, each teacher's best on validation meets test."""
     data: Data = Data()
     corpora: dict[Name, CorpusFile]
     teacher: Teacher

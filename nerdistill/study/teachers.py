@@ -28,11 +28,12 @@ def teachers(graph: Graph, groups: Groups, scored: Scored) -> Json | None:
     Returns:
         Plain data: `rows`, one for each teacher, budget and regimen with the teacher's F1 and the
         gain in test F1 over original data alone, p corrected after Holm for all of a budget; and
-        `break_even`, one for each budget and regimen. None where the study has but one teacher, or
-        no corpus of theirs has gold.
+        `break_even`, one for each budget and regimen. Candidates are left out, since test scores
+        only some teachers'. None where the study has but one teacher, or no corpus of theirs has
+        gold.
     """
     config, workspace = graph.config, scored.workspace
-    names = [one.name for one in taught_by_others(config)]
+    names = [one.name for one in taught_by_others(config) if not one.candidate]
     rows: list[Json] = []
     for other in (None, *config.other_teachers):
         audits = [graph.annotation(name, other) for name in config.teacher.corpora]

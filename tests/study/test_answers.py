@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
@@ -219,6 +220,35 @@ def test_only_the_chosen_candidate_meets_test(ran: Ran) -> None:
         assert met == {name: name == chosen for name in at}
     assert ran.results["missing_cells"] == 0
     assert all(ran.workspace.record(stage) for stage in stages_of(ran.graph, ran.workspace))
+
+
+def test_candidates_compete_with_those_of_their_own_teacher(study: Path, tmp_path: Path) -> None:
+    """A good teacher's labels do not take the place on test of the study's own candidates."""
+    treated = ["masked", "committee-unlabelled"]
+    graph = _graph(
+        study,
+        "phases=[2, 5, 6]",
+        f"regimens={json.dumps(['original', 'simple-mix', *treated])}",
+        f"other_teachers_regimens={json.dumps(['simple-mix', *treated])}",
+        'other_teachers=[{name = "flawless", error_scale = 0.0}, {name = "poor", error_scale = 9}]',
+        'unlabelled=["human"]',
+        "training.observations=0",
+    )
+    workspace = Workspace(tmp_path / "work")
+    results = run_study(graph, workspace, Silent(), cohort=16)
+    assert results["missing_cells"] == 0
+    rows = cast("list[Json]", cast("Json", results["methods"])["rows"])
+    pools = ["web", "web by flawless", "web by poor"]
+    assert [row["distilled"] for row in rows if row["chosen"]] == pools
+    assert [row["distilled"] for row in rows if row["regimen"] == "simple-mix"] == pools
+    compared = cast("list[Json]", cast("Json", results["methods"])["comparisons"])
+    assert [cast("Json", row["a"])["distilled"] for row in compared] == pools
+    assert all(
+        cast("Json", row["a"])["distilled"] == cast("Json", row["b"])["distilled"]
+        for row in compared
+    )
+    quality = cast("Json", results["teachers"])
+    assert {row["regimen"] for row in cast("list[Json]", quality["rows"])} == {"simple-mix"}
 
 
 def test_before_validation_no_candidate_meets_test(study: Path, tmp_path: Path) -> None:
