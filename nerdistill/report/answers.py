@@ -137,12 +137,13 @@ def methods_table(results: Json) -> TableData:
                 f"{side(row) if several else row['regimen']}{' (chosen)' if row['chosen'] else ''}",
                 f"{row['budget']:,}",
                 str(row["trainings"]),
+                f"{row['asked']:,}",
                 str(row["students"]),
                 f"{row['seconds']:,.0f}",
                 f"{row['validation_f1']:.1f}{off}",
             )
         )
-    columns = ("regimen", "budget", "trainings", "students", "s", "valid. F1")
+    columns = ("regimen", "budget", "trainings", "asked", "students", "s", "valid. F1")
     return TableData(
         head("Other uses of distilled labels, on validation", results), columns, tuple(rows)
     )

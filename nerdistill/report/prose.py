@@ -44,9 +44,9 @@ ORDER = (
 METHODS = (
     "Of many methods that are scored on test, the best looks better than it is. So all are scored "
     "on validation, and at each budget only the one that validation chooses meets test, of each "
-    "teacher where there are several. The "
-    "column “students” counts those that a seed trains, and “s” the seconds until its score, "
-    "judges of the labels included."
+    "teacher where there are several. For each seed, “asked” counts the sentences that the teacher "
+    "labels besides its pool, “students” those that are trained, and “s” their seconds until the "
+    "score, judges of the labels included."
 )
 SELECTION = (
     "A teacher is paid for what it reads, so each way to select sentences may spend the same share "

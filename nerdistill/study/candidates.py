@@ -66,10 +66,10 @@ def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
 
     Returns:
         Plain data: `rows`, a candidate or Simple Mix at a budget each with its validation F1, the
-        `students` that a seed of it trains and the `seconds` that it takes in the mean until it is
-        scored there, both with judges, and whether it was `chosen`;
-        `comparisons` of the chosen with Simple Mix on test, corrected
-        after Holm. None without candidates.
+        sentences beside the pool that a teacher is `asked` about for a seed of it, the `students`
+        that this trains and the `seconds` that it takes in the mean until it is scored there, both
+        with judges, and whether it was `chosen`; `comparisons` of the chosen with Simple Mix on
+        test, corrected after Holm. None without candidates.
     """
     workspace = scored.workspace
     done = [cell for cell in graph.cells if workspace.record(cell.validation)]
@@ -88,6 +88,7 @@ def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
                 **named(key),
                 "budget": key[2],
                 "trainings": len(f1),
+                "asked": round(fmean(asked_for(cell, workspace) for cell in cells.values())),
                 "students": students_of(next(iter(cells.values()))),
                 "seconds": round(fmean(seconds_of(cell, workspace) for cell in cells.values()), 1),
                 "validation_f1": round(fmean(f1), 4),
@@ -104,6 +105,14 @@ def methods(graph: Graph, tested: Groups, scored: Scored) -> Json | None:
             sides = {"a": named(key), "b": named(base_key)}
             comparisons.append({"budget": key[2], **sides, **found[0]})
     return {"rows": rows, "comparisons": corrected(comparisons)}
+
+
+def asked_for(cell: Cell, workspace: Workspace) -> int:
+    """How many sentences a teacher labels for a cell, those of its pool aside."""
+    own = {stage.key for stage in in_order([cell.pool] if cell.pool else [])}
+    more = (stage for stage in in_order([cell.train]) if stage.key not in own)
+    audits = (workspace.result(stage) for stage in more if stage.kind == "annotate")
+    return sum(cast("int", audit["sentences"]) for audit in audits)
 
 
 def students_of(cell: Cell) -> int:

@@ -247,6 +247,8 @@ def test_candidates_compete_with_those_of_their_own_teacher(study: Path, tmp_pat
         cast("Json", row["a"])["distilled"] == cast("Json", row["b"])["distilled"]
         for row in compared
     )
+    asked = {row["regimen"]: row["asked"] for row in rows}
+    assert asked == {"simple-mix": 0, "masked": 12, "committee-unlabelled": 0}
     quality = cast("Json", results["teachers"])
     assert {row["regimen"] for row in cast("list[Json]", quality["rows"])} == {"simple-mix"}
 
