@@ -272,8 +272,8 @@ def break_even_lines(results: Json) -> Sequence[str]:
 
 def _between(row: Json) -> str:
     """The interval of a break-even; an end is open where no teacher bounds it."""
-    low, high = cast("dict[str, float | None]", row["interval"]).values()
-    if low is None or high is None:
-        bound = f"up to {high:.0f}" if high is not None else low and f"{low:.0f} or more"
-        return bound or "not bounded by these teachers"
-    return f"{low:.0f} to {high:.0f}"
+    interval = cast("dict[str, float | None]", row["interval"])
+    low, high = interval["low"], interval["high"]
+    if low is None:
+        return "not bounded by these teachers" if high is None else f"up to {high:.0f}"
+    return f"{low:.0f} or more" if high is None else f"{low:.0f} to {high:.0f}"

@@ -74,7 +74,8 @@ def _f1(audits: Sequence[Json]) -> float | None:
 def _break_even(budget: int, regimen: str, rows: Sequence[Json]) -> Json:
     """The teacher F1 at which the gain becomes 0, and those at which the ends of its interval do.
 
-    An end that lies beyond the teachers that were tried is None.
+    An end of the interval that no teacher bounds is None; one that lies beyond all of them is the
+    F1 of the last on its way.
     """
     own = [row for row in rows if (row["budget"], row["regimen"]) == (budget, regimen)]
     own.sort(key=lambda row: cast("float", row["teacher_f1"]))
@@ -89,7 +90,7 @@ def _break_even(budget: int, regimen: str, rows: Sequence[Json]) -> Json:
         "teacher_f1": _finite(at),
         "at_most": f1[0] if at == -inf else None,
         "more_than": f1[-1] if at == inf else None,
-        "interval": {"low": _finite(first), "high": _finite(last)},
+        "interval": {"low": _finite(min(first, f1[-1])), "high": _finite(max(last, f1[0]))},
     }
 
 

@@ -321,6 +321,11 @@ def test_break_even_is_bounded_by_the_ends_of_the_gains() -> None:
     assert _break_even(9, "mixed", rows)["interval"] == {"low": 60.0, "high": 80.0}
     wide: list[Json] = [{**row, "gain": {"value": 0.0, "low": -1.0, "high": 1.0}} for row in rows]
     assert _break_even(9, "mixed", wide)["interval"] == {"low": None, "high": None}
+    # Where all teachers surely harm, or help, it lies beyond the best, or below the weakest.
+    for value, bounds in ((-5.0, {"low": 90.0, "high": None}), (5.0, {"low": None, "high": 50.0})):
+        gain = {"value": value, "low": value - 1.0, "high": value + 1.0}
+        sure: list[Json] = [{**row, "gain": gain} for row in rows]
+        assert _break_even(9, "mixed", sure)["interval"] == bounds
 
 
 def test_tuned_is_not_there_without_tuning(ran: Ran) -> None:
