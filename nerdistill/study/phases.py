@@ -222,8 +222,8 @@ def regimens(config: StudyConfig) -> dict[str, tuple[Regimen, tuple[Phase, ...]]
                 found[regimen.name] = (regimen, (*before, phase))
     if not found:
         raise ConfigError(
-            f"regimens: none of {sorted(chosen)} belongs to phases {config.phases}",
-            "Choose other regimens or phases.",
+            f"regimens: none of {sorted(chosen)} is of phases {config.phases} and has its data",
+            "Choose other regimens or phases, or name their data: unlabelled, or teacher.ceiling.",
         )
     return found
 

@@ -144,6 +144,13 @@ def test_unknown_regimen_lists_the_known(study: Path) -> None:
     assert str(caught.value.hint).startswith("Did you mean simple-mix? Choose among")
 
 
+def test_a_regimen_without_its_data_tells_what_brings_them(study: Path) -> None:
+    """It belongs to the phase, so that another phase would not help."""
+    with pytest.raises(ConfigError, match="has its data") as caught:
+        regimens(_config(study, "phases=[5]", 'regimens=["committee-unlabelled"]'))
+    assert "unlabelled" in str(caught.value.hint)
+
+
 def test_own_curves_join_phase_three(study: Path) -> None:
     """A curve from the file is a regimen like the built-in ones, but may not take their names."""
     own = 'curves=[{name="late", kind="power", parameters={exponent=0.1}, mean_share=0.3}]'
