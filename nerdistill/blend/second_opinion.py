@@ -5,12 +5,6 @@ which class for words of which true class is estimated by expectation maximisati
 Skene did in "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm" (1979),
 with the students in the place of the other observers. No gold is needed, and a teacher that takes
 one type for another is set right.
-
-Students are surer than they should be, and then a good teacher is not believed. So those who did
-not learn from this teacher are softened by a temperature (Guo et al., "On Calibration of Modern
-Neural Networks", 2017) when it is heard. Others are not: they repeat the teacher's errors, and each
-echo would pass for a witness. While errors are counted, no student is softened, lest the classes
-drift to what the teacher calls them.
 """
 
 from __future__ import annotations
@@ -28,27 +22,22 @@ PRIOR = 0.5
 """Words that are added to each cell of a confusion matrix, so that nothing is impossible."""
 ROUNDS = 10
 """Of expectation maximisation; after five, labels hardly change."""
-TEMPERATURE = 1.5
-"""Of students who did not learn from the teacher. Between 1 and 1.6, labels of a weak teacher turn
-out alike; the better the teacher, the more is gained. Chosen, like ROUNDS, by the F1 of labels
-against gold of two label sets of CoNLL-2003 (teachers of F1 55 and 95): there it is flattered."""
 
 
-def combine(
-    opinion: NDArray[np.floating], given: NDArray[np.integer], *, independent: bool
-) -> NDArray[np.float64]:
+def combine(opinion: NDArray[np.floating], given: NDArray[np.integer]) -> NDArray[np.float64]:
     """`(words, classes)`: the opinion after the teacher has been heard.
 
     Args:
-        opinion: `(words, classes)`: of students who did not learn these words' tags.
+        opinion: `(words, classes)`: of students, best of such as did not learn these words' tags:
+            others repeat the teacher, and an echo passes for a witness.
         given: `(words,)`: the class that the teacher gave.
-        independent: the students learnt nothing from the teacher: then they are softened.
     """
-    sharp = after = _softened(opinion, 1.0)
+    before = np.maximum(opinion.astype(np.float64), LEAST)
+    before /= before.sum(1, keepdims=True)
+    after = before
     for _ in range(ROUNDS):
-        after = _heard(sharp, given, confusion(after, given))
-    errors = confusion(after, given)
-    return _heard(_softened(opinion, TEMPERATURE if independent else 1.0), given, errors)
+        after = _heard(before, given, confusion(after, given))
+    return _heard(before, given, confusion(after, given))
 
 
 def confusion(opinion: NDArray[np.floating], given: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -73,9 +62,3 @@ def _heard(
     after: NDArray[np.float64] = before * errors[:, given].T
     after /= after.sum(1, keepdims=True)
     return after
-
-
-def _softened(opinion: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.maximum(opinion.astype(np.float64), LEAST) ** (1 / temperature)
-    found /= found.sum(1, keepdims=True)
-    return found

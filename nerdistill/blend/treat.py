@@ -1,7 +1,7 @@
 """Other weights, or other labels, for sentences that a teacher labelled: a distilled pool's cures.
 
-A treatment reads the teacher's labels, and what students think of the same words who learnt from
-other sentences; never gold of the sentences that it treats.
+A treatment reads the teacher's labels, and what students think of the same words, as a rule those
+who learnt from other sentences; never gold of the sentences that it treats.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 
 from nerdistill.blend.decode import decode
 from nerdistill.blend.error_rates import sorts
-from nerdistill.blend.second_opinion import combine
 from nerdistill.labels import spans_to_tags
 from nerdistill.types import Corpus, Document
 
@@ -36,20 +35,19 @@ class Evidence:
 
     Attributes:
         tags: IOB2 tags in class order.
-        opinion: `(words, classes)`: how probable students think each class of each word is,
-            sentence after sentence; no column where the treatment asks no student.
+        opinion: `(words, classes)`: how probable each class of each word is, sentence after
+            sentence, as students think, and mostly as `second_opinion` makes of it; no column where
+            the treatment asks no student.
         confidences: the annotator's, of each sentence's entities, by the sentence's id; what is
             missing or None, it did not give.
         rates: of each sort of word, how often the teacher's label is right; sorts that were never
             seen count as right.
-        independent: whether the students learnt nothing from the teacher.
     """
 
     tags: Sequence[str]
     opinion: NDArray[np.floating]
     confidences: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     rates: Mapping[Sort, float] = field(default_factory=dict)
-    independent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +63,18 @@ class Words:
     opinion: NDArray[np.floating]
 
 
-def treat(pool: Corpus, evidence: Evidence, how: How, *, heard: bool = False) -> Corpus:
+def treat(pool: Corpus, evidence: Evidence, how: How) -> Corpus:
     """The pool with other weights or labels; documents, ids and words stay.
 
     Args:
         pool: as the teacher labelled it.
         evidence: of its words, in its order.
         how: the treatment.
-        heard: the teacher's tags change the students' opinion first; see `second_opinion`.
     """
-    given = [spans_to_tags(one.spans or (), len(one.tokens)) for one in pool.sentences]
-    index = {tag: number for number, tag in enumerate(evidence.tags)}
-    classes = np.array([index[tag] for tags in given for tag in tags], np.int64)
-    opinion = evidence.opinion
-    if heard:
-        opinion = combine(opinion, classes, independent=evidence.independent)
+    classes, opinion = classes_of(pool, evidence.tags), evidence.opinion
     parts = (
         Words(classes[start:end], opinion[start:end])
-        for start, end in pairwise([0, *accumulate(len(tags) for tags in given)])
+        for start, end in pairwise([0, *accumulate(len(one.tokens) for one in pool.sentences)])
     )
     return Corpus(
         tuple(
@@ -98,10 +90,17 @@ def treat(pool: Corpus, evidence: Evidence, how: How, *, heard: bool = False) ->
     )
 
 
+def classes_of(pool: Corpus, tags: Sequence[str]) -> NDArray[np.int64]:
+    """`(words,)`: the classes that the teacher gave, sentence after sentence."""
+    given = (spans_to_tags(one.spans or (), len(one.tokens)) for one in pool.sentences)
+    index = {tag: number for number, tag in enumerate(tags)}
+    return np.array([index[tag] for words in given for tag in words], np.int64)
+
+
 def confidence(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence:
     """Weigh entities by the annotator's confidence, and other words fully.
 
-    Where it gave none, each word weighs what students think the probability of its tag is.
+    Where it gave none, each word weighs the probability of its tag.
     """
     told = evidence.confidences.get(sentence.id, (None,))
     sure = [one for one in told if one is not None]
@@ -120,7 +119,7 @@ def masked(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence:  #
 
 
 def agreed(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence:
-    """Train on those words alone whose tag students would have given, too."""
+    """Train on those words alone whose tag is the most probable one, too."""
     found = decode(words.opinion, evidence.tags)
     theirs = spans_to_tags(found, len(sentence.tokens))
     same = [
@@ -130,7 +129,7 @@ def agreed(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence:
 
 
 def relabelled(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence:
-    """Put the students' labels in the place of the teacher's, weighed by how probable each is."""
+    """Put the most probable labels in the place of the teacher's, with their probability as weight."""
     spans = decode(words.opinion, evidence.tags)
     index = {tag: number for number, tag in enumerate(evidence.tags)}
     chosen = np.array([index[tag] for tag in spans_to_tags(spans, len(sentence.tokens))])
@@ -138,7 +137,7 @@ def relabelled(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence
 
 
 def _of_classes(words: Words, classes: NDArray[np.integer]) -> tuple[float, ...]:
-    """What students think the probability of these classes is, word by word."""
+    """The probability of these classes, word by word."""
     found = words.opinion[np.arange(len(classes)), classes]
     return tuple(round(float(one), 4) for one in found)
 

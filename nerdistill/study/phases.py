@@ -37,8 +37,6 @@ class Treatment:
     Attributes:
         how: the treatment.
         judges: regimens of the students that are asked about the teacher's labels; all count alike.
-            `original` may come again: a student of another seed.
-        heard: the teacher has a say where students' labels replace its own.
         folds: those who learnt from the pool judge a fold that they did not learn from; 1: they
             judge what they learnt.
         beyond: the judges also label the text that nobody labelled, and it joins the pool.
@@ -46,7 +44,6 @@ class Treatment:
 
     how: How
     judges: tuple[str, ...]
-    heard: bool = False
     folds: int = 2
     beyond: bool = False
 
@@ -111,7 +108,7 @@ RESTART = Regimen("simple-mix-restart", "step", schedule="restart")
 REVERSE = Regimen("original-then-distilled", "step", {"first": 0.0, "then": 1.0})
 
 SELF_TRAINED = Treatment("relabelled", ("simple-mix",), folds=1)
-COMMITTEE = Treatment("relabelled", ("original", "simple-mix"), heard=True)
+COMMITTEE = Treatment("relabelled", ("original", "simple-mix"))
 
 
 def _treated(name: str, treatment: Treatment | Selection, base: Regimen = SIMPLE_MIX) -> Regimen:
@@ -173,7 +170,6 @@ PHASES: dict[Phase, tuple[Regimen, ...]] = {
         _treated("self-trained", SELF_TRAINED),
         _treated("self-trained-unlabelled", replace(SELF_TRAINED, beyond=True)),
         _treated("relabelled", Treatment("relabelled", ("simple-mix",))),
-        _treated("corrected", Treatment("relabelled", ("original",) * 3, heard=True)),
         _treated("committee", COMMITTEE),
         _treated("committee-mixed", COMMITTEE, MIXED),
         _treated("committee-unlabelled", replace(COMMITTEE, beyond=True)),

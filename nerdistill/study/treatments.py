@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from nerdistill.study.graph import Graph
     from nerdistill.study.phases import Regimen, Treatment
 
-VERSIONS = {"fold": 1, "predict": 1, "select": 2, "treat": 2}
+VERSIONS = {"fold": 1, "predict": 1, "select": 2, "treat": 3}
 """Of each builder, as in `graph.VERSIONS`."""
-APART = 1_000_003
-"""Between the seeds of judges of one regimen: far from those of a study's cells."""
 
 
 def treated(
@@ -71,8 +69,6 @@ def treated(
         inputs |= bench.labels()
     params = {
         "how": treatment.how,
-        "heard": treatment.heard,
-        "independent": all(_regimen(name).pools == "none" for name in treatment.judges),
         "folds": treatment.folds,
         "types": graph.types,
     }
@@ -107,8 +103,7 @@ class _Bench:
         """Each student's role, the stage that trains it, and what it judges of the pool."""
         for number, judge in enumerate(map(_regimen, treatment.judges)):
             if judge.pools == "none":
-                again = treatment.judges[:number].count(judge.name)
-                yield f"whole-{number}", self._train(judge, None, again=again), self.pool
+                yield f"whole-{number}", self._train(judge, None), self.pool
             elif treatment.folds == 1:
                 yield f"whole-{number}", self._train(judge, self.pool), self.pool
             else:
@@ -154,15 +149,13 @@ class _Bench:
         more: str = "",
         *,
         watched: bool = True,
-        again: int = 0,
     ) -> Stage:
-        seed = self.seed + again * APART
         return self.graph.train(
             judge,
             sample=self.sample,
             pool=pool,
-            seed=seed,
-            title=f"judge {judge.name}{more}, seed {seed}",
+            seed=self.seed,
+            title=f"judge {judge.name}{more}, seed {self.seed}",
             watch=self.watch if watched else None,
         )
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nerdistill.blend.error_rates import share_right, sorts
-from nerdistill.blend.treat import TREATMENTS, Evidence, treat
+from nerdistill.blend.second_opinion import combine
+from nerdistill.blend.treat import TREATMENTS, Evidence, classes_of, treat
 from nerdistill.types import Corpus, Sentence, Span
 from tests.blend.pools import TAGS, pool
 
@@ -72,10 +73,9 @@ def test_a_teacher_that_is_heard_decides_unsure_words() -> None:
     before = pool(*[(ADA, ULM)] * 20)
     opinion = _opinion(*[1, 0, 3] * 20)
     opinion[2] = [0.45, 0, 0.05, 0.4, 0.1]
-    for independent in (False, True):
-        evidence = Evidence(TAGS, opinion, independent=independent)
-        assert _first(treat(before, evidence, "relabelled")).spans == (ADA,)
-        assert _first(treat(before, evidence, "relabelled", heard=True)).spans == (ADA, ULM)
+    assert _first(treat(before, Evidence(TAGS, opinion), "relabelled")).spans == (ADA,)
+    heard = Evidence(TAGS, combine(opinion, classes_of(before, TAGS)))
+    assert _first(treat(before, heard, "relabelled")).spans == (ADA, ULM)
 
 
 def test_masking_follows_the_errors_by_type_and_capital() -> None:

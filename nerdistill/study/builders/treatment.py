@@ -11,7 +11,8 @@ from nerdistill.annotate.output import read_annotations
 from nerdistill.blend.decode import decode
 from nerdistill.blend.error_rates import share_right
 from nerdistill.blend.folds import cut_folds
-from nerdistill.blend.treat import Evidence, treat
+from nerdistill.blend.second_opinion import combine
+from nerdistill.blend.treat import Evidence, classes_of, treat
 from nerdistill.corpus.formats import write_corpus
 from nerdistill.labels import iob2_tags, spans_to_tags
 from nerdistill.study.builders.site import CORPUS
@@ -54,17 +55,13 @@ def build_predict(site: Site) -> Result:
 
 def build_treat(site: Site) -> Result:
     """Give a distilled pool other weights or labels, and tell how much that changed."""
-    params, pool, tags = site.stage.params, site.read("pool"), iob2_tags(site.types)
+    pool, tags = site.read("pool"), iob2_tags(site.types)
     if "sample" in site.stage.inputs:
         evidence = Evidence(tags, _nothing(pool), rates=_rates(site, tags))
     else:
-        evidence = Evidence(
-            tags,
-            _opinion(site, pool, len(tags)),
-            _confidences(site),
-            independent=bool(params["independent"]),
-        )
-    made = treat(pool, evidence, cast("How", params["how"]), heard=bool(params["heard"]))
+        heard = combine(_opinion(site, pool, len(tags)), classes_of(pool, tags))
+        evidence = Evidence(tags, heard, _confidences(site))
+    made = treat(pool, evidence, cast("How", site.stage.params["how"]))
     added = _labelled_text(site, tags)
     whole = Corpus((*made.documents, *added.documents))
     write_corpus(whole, site.folder / CORPUS, format="jsonl")
