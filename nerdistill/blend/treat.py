@@ -129,7 +129,7 @@ def agreed(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence:
 
 
 def relabelled(sentence: Sentence, words: Words, evidence: Evidence) -> Sentence:
-    """Put the most probable labels in the place of the teacher's, with their probability as weight."""
+    """Put the most probable labels in the teacher's place, weighed by how probable each is."""
     spans = decode(words.opinion, evidence.tags)
     index = {tag: number for number, tag in enumerate(evidence.tags)}
     chosen = np.array([index[tag] for tag in spans_to_tags(spans, len(sentence.tokens))])

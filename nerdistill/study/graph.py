@@ -1,10 +1,9 @@
-"""From a study's configuration to its cells, and from a cell to its stages."""
+"""From what a study names to the stages that make it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,24 +13,14 @@ from nerdistill.annotate.prompt import load_prompt
 from nerdistill.digest import digest_of
 from nerdistill.labels import find_schema, load_schema
 from nerdistill.study.asking import ASKED, LOADING, PLACES, asked
-from nerdistill.study.cell import Cell
-from nerdistill.study.phases import (
-    ORIGINAL,
-    TEACHERS,
-    Phase,
-    Regimen,
-    regimens,
-    taught_by_others,
-    tuned,
-)
+from nerdistill.study.cells import cells_of
 from nerdistill.study.sources import find
 from nerdistill.study.stage import Stage
-from nerdistill.study.treatments import treated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from nerdistill.study.cell import Cell
     from nerdistill.study.config import Budget, OtherTeacher, StudyConfig, Teacher
+    from nerdistill.study.phases import Regimen
 
 VERSIONS = {
     "corpus": 1,
@@ -273,96 +262,4 @@ class Graph:
     @cached_property
     def cells(self) -> list[Cell]:
         """Every cell: regimens and pools by budget, subset and seed. Shared cells stand once."""
-        original, others = self.config.original, taught_by_others(self.config)
-        alone = regimens(self.config)
-        rungs = {one: (ORIGINAL, ()) for one in (ORIGINAL.name,) if one in alone}
-        tuning = tuned(self.config)
-        found: list[Cell] = []
-        for budget in dict.fromkeys([*original.budgets, *original.ladder]):
-            chosen = alone if budget in original.budgets else rungs
-            for draw in self._draws():
-                found += [
-                    self._cell(regimen, phases, names, budget, draw)
-                    for regimen, phases in chosen.values()
-                    for names in self._pools(regimen)
-                ]
-                found += [self._cell(regimen, (), (), budget, draw) for regimen in tuning]
-                if budget in original.budgets:
-                    found += [
-                        self._cell(regimen, (TEACHERS,), names, budget, draw, other)
-                        for other in self.config.other_teachers
-                        for regimen in others
-                        for names in self._pools(regimen)
-                    ]
-        return found
-
-    def _draws(self) -> Iterator[tuple[int, int]]:
-        """Seeds of the original sample and of the training."""
-        subsets = self.config.original.subset_seeds
-        if isinstance(subsets, list):
-            yield from product(subsets, self.config.seeds)
-        else:
-            yield from ((seed, seed) for seed in self.config.seeds)
-
-    def _pools(self, regimen: Regimen) -> list[tuple[str, ...]]:
-        corpora = tuple(self.config.teacher.corpora)
-        if regimen.pools == "none":
-            return [()]
-        if regimen.pools == "apart":
-            return [(name,) for name in corpora]
-        if regimen.pools == "gold":
-            return [tuple(self.config.teacher.ceiling)]
-        return [corpora]
-
-    def _cell(
-        self,
-        regimen: Regimen,
-        phases: tuple[Phase, ...],
-        names: tuple[str, ...],
-        budget: Budget,
-        draw: tuple[int, int],
-        other: OtherTeacher | None = None,
-    ) -> Cell:
-        config, (subset_seed, seed) = self.config, draw
-        gold = regimen.pools == "gold"
-        pool = self.distilled(names, gold=gold, other=other) if names else None
-        distilled = ("gold " if gold else "") + "+".join(names) if names else None
-        if other:
-            distilled = f"{distilled} by {other.name}"
-        sample = self.sample(budget, subset_seed)
-        on = f" on {distilled}" if regimen.pools == "apart" or other else ""
-        about = f"{regimen.name}{on}, {budget} original, seed {seed}"
-        about += f" (phase {'+'.join(map(str, phases))})" if phases else " (for labels saved)"
-        watch = None
-        if phases and config.training.observations:
-            # Who sees no teacher's labels is watched with all: what others memorise, it cannot.
-            watched = names if pool and not gold else tuple(config.teacher.corpora)
-            watch = self.watch(watched, sample, other)
-        shown = pool
-        if pool is not None and regimen.treatment is not None:
-            shown = treated(
-                self,
-                regimen.treatment,
-                pool=pool,
-                sample=sample,
-                seed=seed,
-                watch=watch,
-                other=other,
-            )
-        train = self.train(regimen, sample=sample, pool=shown, seed=seed, title=about, watch=watch)
-        capped = config.validation.labels == "capped"
-        chooser = sample if capped else self.corpus(config.validation.corpus)
-        return Cell(
-            regimen=regimen,
-            phases=phases,
-            distilled=distilled,
-            budget=budget,
-            subset_seed=subset_seed,
-            seed=seed,
-            sample=sample,
-            pool=pool,
-            other=other.name if other else None,
-            train=train,
-            validation=self.evaluate(train, chooser, f"validate {about}"),
-            test=self.evaluate(train, self.corpus(config.test.corpus), f"test {about}"),
-        )
+        return cells_of(self)
