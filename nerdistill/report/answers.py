@@ -115,7 +115,7 @@ def order_table(results: Json) -> TableData:
         (
             str(row["question"]),
             f"{row['budget']:,}",
-            f"{side(cast('Json', row['a']))} - {side(cast('Json', row['b']))}",
+            " - ".join(sides(row)),
             *difference(row),
         )
         for row in cast("list[Json]", order["comparisons"])
@@ -153,7 +153,7 @@ def method_lines(results: Json) -> Sequence[str]:
     """What the chosen candidates gain over Simple Mix on test."""
     lines = []
     for row in cast("list[Json]", cast("Json", results["methods"])["comparisons"]):
-        a, b = (side(cast("Json", row[name])) for name in ("a", "b"))
+        a, b = sides(row)
         shown, p, answer = difference(row)
         lines.append(f"Budget {row['budget']:,}: {a} less {b}: {shown} points, p {p}: {answer}.")
     return lines
@@ -215,6 +215,13 @@ def verdict(row: Json, name: str = "difference") -> str:
 def points(told: dict[str, float]) -> str:
     """A difference with its interval."""
     return f"{told['value']:+.1f} [{told['low']:+.1f}, {told['high']:+.1f}]"
+
+
+def sides(row: Json) -> tuple[str, str]:
+    """Both regimens of a comparison; a pool that they share stands once, behind the second."""
+    a, b = (cast("Json", row[name]) for name in ("a", "b"))
+    shared = a["distilled"] == b["distilled"]
+    return str(a["regimen"]) if shared else side(a), side(b)
 
 
 def side(named: Json) -> str:

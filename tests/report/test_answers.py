@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nerdistill.report.answers import break_even_lines, is_saving, saved_sentence
+from nerdistill.report.answers import break_even_lines, is_saving, saved_sentence, sides
 
 Json = dict[str, object]
 
@@ -87,3 +87,16 @@ def test_teachers_help_only_where_that_is_shown() -> None:
             f"Budget 9, mixed: the mean gain is above 0 from a teacher F1 of about 63 on ({told}); "
             "shown for good (90)."
         )
+
+
+def test_a_pool_that_two_regimens_share_is_told_once() -> None:
+    """Pools that differ are both told; original data alone have none."""
+    mixed: Json = {"regimen": "mixed", "distilled": "web"}
+    apart: Json = {"regimen": "simple-mix-apart", "distilled": "news"}
+    alone: Json = {"regimen": "original", "distilled": None}
+    assert sides({"a": {**apart, "distilled": "web"}, "b": mixed}) == (
+        "simple-mix-apart",
+        "mixed (web)",
+    )
+    assert sides({"a": apart, "b": mixed}) == ("simple-mix-apart (news)", "mixed (web)")
+    assert sides({"a": mixed, "b": alone}) == ("mixed (web)", "original")

@@ -67,7 +67,7 @@ def _forest(rows: Sequence[Json], title: str) -> Figure:
     several = len({row["budget"] for row in rows}) > 1
 
     def name(row: Json) -> str:
-        first, second = (answers.side(cast("Json", row[one])) for one in "ab")
+        first, second = answers.sides(row)
         return f"{first} against {second}" + (f" @{row['budget']}" if several else "")
 
     differences = [
