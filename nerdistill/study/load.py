@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from nerdistill import assets
 from nerdistill.errors import ConfigError
 from nerdistill.study.config import StudyConfig
+from nerdistill.study.keys import study_keys
 from nerdistill.study.sources import check_sources
 
 if TYPE_CHECKING:
@@ -80,9 +82,11 @@ def _config_error(file: Path, error: ValidationError) -> ConfigError:
     told = dict.fromkeys(str(one["msg"]) for one, at in zip(found, keys, strict=True) if at == key)
     more = f" ({problems} problems in all)" if problems > 1 else ""
     if first["type"] == "extra_forbidden":
+        near = get_close_matches(key.rpartition(".")[2], {one.name for one in study_keys()}, n=1)
+        meant = f"Did you mean {near[0]}? Else remove it" if near else "Remove it"
         return ConfigError(
             f"{file}: unknown key {key}{more}",
-            "Remove it; `nerdistill study keys` lists those there are.",
+            f"{meant}; `nerdistill study keys` lists those there are.",
         )
     given = "" if first["type"] == "missing" else f" (given: {first['input']!r:.80})"
     return ConfigError(

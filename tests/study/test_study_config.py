@@ -64,7 +64,9 @@ def test_settings_are_laid_over(study: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("training.stepz=7", ["training.stepz", "unknown key"]),
+        ("training.stepz=7", ["training.stepz", "unknown key", "Did you mean steps?"]),
+        ('unlabeled=["human"]', ["unknown key unlabeled", "Did you mean unlabelled?"]),
+        ("wholly_other=1", ["unknown key wholly_other", ". Remove it"]),
         ("training.steps=many", ["training.steps", "'many'"]),
         ("training.steps=0", ["training.steps", "greater than 0"]),
         ('original.budgets=["most"]', ["original.budgets.0: ", "integer", ", or ", "'all'"]),
