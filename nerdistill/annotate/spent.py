@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,26 +12,13 @@ if TYPE_CHECKING:
     from nerdistill.types import Annotation
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a teacher read and wrote, in its model's tokens; shared requests give parts of them.
-
-    Attributes:
-        read: of prompts.
-        written: of replies.
-    """
-
-    read: float
-    written: float
-
-
 def tokens_of(
     annotations: Sequence[Annotation], store: ReplyStore, *, votes: int = 1
-) -> dict[str, Tokens]:
-    """The tokens of each labelled sentence, by its id; empty where the backend counts none.
+) -> dict[str, float]:
+    """The tokens of prompt and reply of each labelled sentence, by its id.
 
-    A request that holds several sentences is shared among them. A second pass and replies that
-    nobody could read are not counted.
+    Empty where the backend counts none. A request that holds several sentences is shared among
+    them. A second pass and replies that nobody could read are not counted.
 
     Args:
         annotations: all that one run made.
@@ -44,10 +30,7 @@ def tokens_of(
     if not any(reply.tokens_in for reply in replies.values()):
         return {}
     return {
-        one.sentence_id: Tokens(
-            votes * reply.tokens_in / shared[reply.request],
-            votes * reply.tokens_out / shared[reply.request],
-        )
+        one.sentence_id: votes * (reply.tokens_in + reply.tokens_out) / shared[reply.request]
         for one in annotations
         if (reply := replies.get(one.source.request))
     }

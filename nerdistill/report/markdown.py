@@ -9,12 +9,9 @@ from nerdistill.files import write_whole
 from nerdistill.report import prose, words
 from nerdistill.report.answers import (
     break_even_lines,
-    method_lines,
-    methods_table,
     order_table,
     reference_table,
     saved_table,
-    selection_table,
     teachers_table,
 )
 from nerdistill.report.chart.svg import standalone
@@ -22,6 +19,7 @@ from nerdistill.report.error_tables import error_tables
 from nerdistill.report.figures import curves, f1
 from nerdistill.report.mechanism_table import mechanism_section
 from nerdistill.report.tables import Strong, evidence_table, markdown_table, plain, tables
+from nerdistill.report.uses import method_lines, methods_table, selection_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

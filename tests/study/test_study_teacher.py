@@ -66,17 +66,21 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "study.toml"
 
 
+def graph_of(study: Path, *settings: str) -> Graph:
+    """The study with its data and its student where they are."""
+    root, student = f"data.root={study.parent}", f"student.path={study.parent / 'student'}"
+    return Graph(load_study(study, [root, student, *settings]))
+
+
 def stage_of(study: Path, *settings: str) -> Stage:
     """The stage in which the teacher labels the corpus."""
-    root, student = f"data.root={study.parent}", f"student.path={study.parent / 'student'}"
-    return Graph(load_study(study, [root, student, *settings])).annotation("web")
+    return graph_of(study, *settings).annotation("web")
 
 
 def selected(study: Path, *settings: str) -> Stage:
     """The stage that takes a part of what the teacher labels."""
-    root, student = f"data.root={study.parent}", f"student.path={study.parent / 'student'}"
-    graph = Graph(load_study(study, [root, student, "phases=[5]", *settings]))
-    pools = {cell.regimen.name: cell.train.inputs["distilled"] for cell in graph.cells}
+    cells = graph_of(study, "phases=[5]", *settings).cells
+    pools = {cell.regimen.name: cell.train.inputs["distilled"] for cell in cells}
     return pools["select-random"].inputs["corpus"]
 
 

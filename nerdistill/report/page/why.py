@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from nerdistill.report import answers, prose
+from nerdistill.report import answers, prose, uses
 from nerdistill.report.figures import mechanism as panels
 from nerdistill.report.figures import teachers as gains
 from nerdistill.report.figures.forest import difference
@@ -43,10 +43,10 @@ def methods(results: Json) -> Section:
         "Other ways to use the LLM's labels, beside Simple Mix. All were compared on validation; "
         "only the chosen one was scored on test, so that it can't win by luck of the draw."
     )
-    parts: list[Part] = [Table(answers.methods_table(results))]
+    parts: list[Part] = [Table(uses.methods_table(results))]
     if rows:
         title = head("The chosen methods against Simple Mix", results)
-        lines = tuple((line,) for line in answers.method_lines(results))
+        lines = tuple((line,) for line in uses.method_lines(results))
         parts += [_forest(rows, title), Bullets(lines)]
     parts.append(Prose((prose.METHODS,), "note"))
     return Section("methods", "Other uses of distilled labels", lead, tuple(parts))
@@ -58,7 +58,7 @@ def selection(results: Json) -> Section:
         "If the LLM can only label a part of the text, which part? All ways in this table but "
         "the whole pool cost equally many words; the less a point of F1 costs, the better."
     )
-    parts = (Table(answers.selection_table(results)), Prose((prose.SELECTION,), "note"))
+    parts = (Table(uses.selection_table(results)), Prose((prose.SELECTION,), "note"))
     return Section("selection", "What to have labelled", lead, parts)
 
 

@@ -51,7 +51,7 @@ def _tokens(site: Site) -> dict[str, float]:
         told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         if not told:
             return {}
-        found |= {f"{name}/{one}": sum(tokens.values()) for one, tokens in told.items()}
+        found |= {f"{name}/{one}": tokens for one, tokens in told.items()}
     return found
 
 

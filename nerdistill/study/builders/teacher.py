@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,8 +69,7 @@ def build_annotate(site: Site) -> Result:
         spent = tokens_of(run.annotations, store, votes=teacher.votes)
     _check_answered(run)
     write_annotations(site.folder / CORPUS, corpus, run)
-    told = {name: asdict(tokens) for name, tokens in spent.items()}
-    (site.folder / TOKENS).write_text(canonical_json(told), encoding="utf-8")
+    (site.folder / TOKENS).write_text(canonical_json(spent), encoding="utf-8")
     return audit(run.annotations, corpus, failures=run.failures).to_json()
 
 
